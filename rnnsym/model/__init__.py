@@ -1,0 +1,1 @@
+"""Expressions, activations, losses, equations, cells, networks, text."""

@@ -1,0 +1,131 @@
+"""The table of elementwise functions: one entry a function, its slope written in its output where that exists.
+
+The output form matters twice: it is how backpropagation through time is written (``1 - o²`` for tanh), and
+it is stable where ``1 - tanh(a)²`` computed from the argument loses all its digits (|a| >= 19).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import sympy
+
+from rnnsym.model.expressions import Elementwise, Expression, Numeral
+
+Slope = Callable[[Expression, Expression], Expression]
+
+
+class sigmoid(sympy.Function):  # noqa: N801 - SymPy's functions are lower case, and this is one of them
+    """σ(a) = 1 / (1 + e^(−a)), with σ′ = σ (1 − σ)."""
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        """Return σ (1 − σ)."""
+        if argindex != 1:
+            raise sympy.ArgumentIndexError(self, argindex)
+        return self * (1 - self)
+
+
+class softplus(sympy.Function):  # noqa: N801
+    """log(1 + e^a), whose slope is σ(a)."""
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        """Return σ(a)."""
+        if argindex != 1:
+            raise sympy.ArgumentIndexError(self, argindex)
+        return sigmoid(self.args[0])
+
+
+class relu(sympy.Function):  # noqa: N801
+    """max(0, a), whose slope is 1 where a > 0 and 0 elsewhere (0 at the kink)."""
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        """Return 1 where a > 0, else 0."""
+        if argindex != 1:
+            raise sympy.ArgumentIndexError(self, argindex)
+        return sympy.Piecewise((1, self.args[0] > 0), (0, True))
+
+
+class step(sympy.Function):  # noqa: N801
+    """1 where a > 0 and 0 elsewhere; its slope is 0 wherever it has one."""
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        """Return 0."""
+        if argindex != 1:
+            raise sympy.ArgumentIndexError(self, argindex)
+        return sympy.S.Zero
+
+
+LEAK = sympy.Rational(1, 100)
+
+
+class leaky_relu(sympy.Function):  # noqa: N801
+    """The function a for a > 0 and a/100 elsewhere; its slope at the kink is 1/100."""
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        """Return 1 where a > 0, else 1/100."""
+        if argindex != 1:
+            raise sympy.ArgumentIndexError(self, argindex)
+        return sympy.Piecewise((1, self.args[0] > 0), (LEAK, True))
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One elementwise function f.
+
+    ``slope(argument, output)`` is f′ as an expression, in the output wherever that is possible.
+    ``slope_bound`` is sup |f′| over the reals (None: unbounded). ``numpy`` is a stable NumPy expression of ``{a}``.
+    ``analytic`` says whether complex step differentiation is valid. ``kinks`` are the points without a derivative,
+    ``lower`` the open lower end of the domain (None: all reals).
+    """
+
+    name: str
+    symbol: Callable[[Any], Any]
+    slope: Slope
+    slope_text: str
+    slope_bound: sympy.Rational | None
+    numpy: str
+    latex: str
+    unicode: str
+    analytic: bool = True
+    kinks: tuple[int, ...] = ()
+    lower: int | None = None
+    helper: str = ""
+
+
+SIGMOID_SOURCE = '''
+def sigmoid(a):
+    """Return 1 / (1 + exp(-a)) without overflow."""
+    small = np.exp(-np.abs(a))
+    return np.where(a >= 0, 1.0, small) / (1.0 + small)
+'''
+
+_entries = (
+    Activation("tanh", sympy.tanh, lambda _, output: 1 - output**2, "1 - Ω²", sympy.S.One,
+               "np.tanh({a})", r"\tanh", "tanh"),
+    Activation("sigmoid", sigmoid, lambda _, output: output * (1 - output), "Ω (1 - Ω)", sympy.Rational(1, 4),
+               "sigmoid({a})", r"\sigma", "σ", helper=SIGMOID_SOURCE),
+    Activation("relu", relu, lambda argument, _: Elementwise("step", argument), "[a > 0]", sympy.S.One,
+               "np.maximum({a}, 0.0)", r"\mathrm{ReLU}", "ReLU", analytic=False, kinks=(0,)),
+    Activation("leaky_relu", leaky_relu,
+               lambda argument, _: Numeral(LEAK) + Numeral(1 - LEAK) * Elementwise("step", argument),
+               "1/100 + 99/100 [a > 0]", sympy.S.One, "np.where({a} > 0, {a}, 0.01 * {a})",
+               r"\mathrm{LeakyReLU}", "LeakyReLU", analytic=False, kinks=(0,)),
+    Activation("step", step, lambda argument, _: Numeral(0) * argument, "0", sympy.S.Zero, "np.where({a} > 0, 1.0, 0.0)",
+               r"\mathrm{step}", "step", analytic=False, kinks=(0,)),
+    Activation("softplus", softplus, lambda argument, _: Elementwise("sigmoid", argument), "σ(a)", sympy.S.One,
+               "np.logaddexp(0.0, {a})", r"\mathrm{softplus}", "softplus"),
+    Activation("exp", sympy.exp, lambda _, output: output, "Ω", None, "np.exp({a})", r"\exp", "exp"),
+    Activation("log", sympy.log, lambda argument, _: Numeral(1) / argument, "1 / a", None,
+               "np.log({a})", r"\log", "log", lower=0),
+    Activation("sqrt", sympy.sqrt, lambda _, output: Numeral(1) / (2 * output), "1 / (2 Ω)", None,
+               "np.sqrt({a})", r"\mathrm{sqrt}", "sqrt", lower=0),
+    Activation("sin", sympy.sin, lambda argument, _: Elementwise("cos", argument), "cos(a)", sympy.S.One,
+               "np.sin({a})", r"\sin", "sin"),
+    Activation("cos", sympy.cos, lambda argument, _: -Elementwise("sin", argument), "-sin(a)", sympy.S.One,
+               "np.cos({a})", r"\cos", "cos"),
+)
+
+activations: Mapping[str, Activation] = MappingProxyType({entry.name: entry for entry in _entries})

@@ -1,0 +1,157 @@
+"""From the text of equations to expressions with shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sympy import Rational, S
+
+from rnnsym.errors import EquationError
+from rnnsym.model.expressions import (
+    ZERO,
+    Constant,
+    Elementwise,
+    Expression,
+    Hadamard,
+    IdentityMatrix,
+    MatrixProduct,
+    Numeral,
+    Parameter,
+    Power,
+    Quotient,
+    Reduction,
+    Variable,
+    add,
+    multiply,
+    negate,
+    t,
+    transpose,
+)
+from rnnsym.model.grammar import Assignment, Node, read, reductions
+from rnnsym.model.names import CELL, Context, Program, understand
+from rnnsym.model.shapes import Shapes, infer_shapes
+from rnnsym.model.sources import fail
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One line ``target = expression``: ``target`` at step t, states of the step before as variables at t − 1."""
+
+    target: Variable
+    expression: Expression
+    line: int
+
+
+@dataclass(frozen=True)
+class Equations:
+    """A text understood: equations, what occurs in them in the order of first use, and the convention.
+
+    ``initial`` holds the first value of each state, in the order of assignment. ``convention`` is "row", "column" or
+    None where no product tells. ``outer`` maps the sizes given from outside to the names that they have now.
+    """
+
+    equations: tuple[Equation, ...]
+    initial: Mapping[str, Rational]
+    parameters: tuple[Parameter, ...]
+    constants: tuple[Constant, ...]
+    convention: str | None
+    outer: Mapping[Any, Any]
+
+    def variable(self, name: str) -> Variable:
+        """Return the variable that an equation assigns."""
+        return next(equation.target for equation in self.equations if equation.target.name == name)
+
+
+def read_equations(text: str, context: Context = CELL) -> Equations:
+    """Return the equations of ``text``; raise EquationError, or its kind ShapeError, with line and column.
+
+    >>> equations = read_equations("h = tanh(x @ W + h_prev @ U)").equations
+    >>> equations[0].expression.shape
+    (n,)
+    """
+    program = understand(read(text, context.part), context)
+    if context.is_readout:
+        _check_output(program.lines)
+    shapes = infer_shapes(program)
+    builder = _Builder(program, shapes)
+    equations = tuple(Equation(builder.variable(line.target), builder.build(line.expression), line.place.line)
+                      for line in program.lines)
+    notes = program.annotations
+    initial = {name: notes[name].initial if name in notes else None for name in program.states}
+    return Equations(
+        equations,
+        {name: S.Zero if value is None else value for name, value in initial.items()},
+        tuple(Parameter(name, shapes.named[name]) for name in program.parameters),
+        tuple(program.constants.values()),
+        shapes.convention,
+        shapes.outer,
+    )
+
+
+def _check_output(lines: tuple[Assignment, ...]) -> None:
+    """Refuse a readout whose last line, and only that, does not assign yhat."""
+    if lines[-1].target != "yhat":
+        fail(f"the last line must assign `yhat`, not `{lines[-1].target}`", lines[-1].place)
+
+
+class _Builder:
+    """Builds expressions of one program in its final shapes."""
+
+    def __init__(self, program: Program, shapes: Shapes) -> None:
+        self.shapes = shapes
+        self.constants = {**program.context.constants, **program.constants}
+
+    def variable(self, name: str, step: Any = t) -> Variable:
+        return Variable(name, self.shapes.named[name], step)
+
+    def build(self, node: Node) -> Expression:
+        """Return the expression of ``node``, in the order in which it is written."""
+        match node.kind:
+            case "number":
+                return Numeral(node.value)
+            case "constant":
+                return self.constants[node.name]
+            case "variable":
+                return self.variable(node.name)
+            case "previous":
+                return self.variable(node.name, t - 1)
+            case "parameter":
+                return Parameter(node.name, self.shapes.named[node.name])
+            case "identity":
+                return IdentityMatrix(self.shapes.identities[node.place])
+        return self._compound(node, [self.build(operand) for operand in node.operands])
+
+    def _compound(self, node: Node, operands: list[Expression]) -> Expression:
+        match node.kind:
+            case "sum":
+                return add(*operands)
+            case "negative":
+                return negate(operands[0])
+            case "product":
+                # A literal 0 keeps its place: the product 0 * h is a vector, the numeral 0 is none.
+                return Hadamard(*operands) if ZERO in operands else multiply(*operands)
+            case "quotient":
+                return self._quotient(node, operands)
+            case "power":
+                return Power(operands[0], node.value)
+            case "matmul":
+                return MatrixProduct(*operands)
+            case "transpose":
+                return transpose(operands[0])
+            case "call":
+                return _call(node.name, operands)
+        raise EquationError(f"there is no expression for a node of the kind {node.kind}")
+
+    def _quotient(self, node: Node, operands: list[Expression]) -> Expression:
+        divisor = operands[1]
+        if isinstance(divisor, (Numeral, Constant)) and divisor.value == 0:
+            fail(f"`{node.place.source}` divides by zero", node.place)
+        return Quotient(*operands)
+
+
+def _call(function: str, operands: list[Expression]) -> Expression:
+    if function == "dot":
+        return MatrixProduct(*operands)
+    return Reduction(function, operands[0]) if function in reductions else Elementwise(function, operands[0])

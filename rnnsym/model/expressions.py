@@ -1,0 +1,258 @@
+"""Expressions with shapes: the names, the functions and, from ``arithmetic``, what joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sympy import Basic, Integer, Rational, Symbol, Tuple
+from sympy.core.symbol import Str
+from sympy.core.sympify import _sympify
+
+from rnnsym.errors import ShapeError
+from rnnsym.model.arithmetic import (
+    ONE,
+    ZERO,
+    Expression,
+    Hadamard,
+    MatrixProduct,
+    Negative,
+    Numeral,
+    Ones,
+    OrderedSum,
+    Power,
+    Quotient,
+    Shape,
+    Transposed,
+    add,
+    as_expression,
+    multiply,
+    negate,
+    transpose,
+)
+
+__all__ = [
+    "ONE",
+    "ZERO",
+    "Constant",
+    "Diagonal",
+    "Elementwise",
+    "Expression",
+    "Hadamard",
+    "IdentityMatrix",
+    "MatrixProduct",
+    "Named",
+    "Negative",
+    "Numeral",
+    "Ones",
+    "OrderedSum",
+    "Outer",
+    "Parameter",
+    "Power",
+    "Quotient",
+    "Reduction",
+    "Shape",
+    "Size",
+    "T",
+    "Transposed",
+    "Variable",
+    "add",
+    "as_expression",
+    "at_step",
+    "multiply",
+    "negate",
+    "rebuild",
+    "size",
+    "t",
+    "transpose",
+    "walk",
+]
+
+t = Symbol("t", integer=True)
+T = Symbol("T", integer=True, positive=True)
+
+
+def size(name: str | int) -> Any:
+    """Return the symbolic size ``name``, or the size itself where it is a number."""
+    return Integer(name) if isinstance(name, int) else Symbol(name, integer=True, positive=True)
+
+
+class Constant(Expression):
+    """A named constant of the user's text, ``dt = 0.05``: printed by its name, computed by its value."""
+
+    def __new__(cls, name: str | Str, value: int | str | Rational) -> Constant:
+        return Basic.__new__(cls, Str(str(name)), Rational(value))
+
+    @property
+    def name(self) -> str:
+        """The name as the user wrote it."""
+        return str(self.args[0])
+
+    @property
+    def value(self) -> Rational:
+        """The exact value."""
+        return self.args[1]
+
+    @property
+    def shape(self) -> Shape:
+        return ()
+
+
+class Named(Expression):
+    """Base of what bears a name and a declared shape."""
+
+    @property
+    def name(self) -> str:
+        """The name as the user wrote it."""
+        return str(self.args[0])
+
+    @property
+    def shape(self) -> Shape:
+        return tuple(self.args[1])
+
+
+class Parameter(Named):
+    """A trained quantity, the same at every step."""
+
+    def __new__(cls, name: str | Str, shape: Shape | Tuple) -> Parameter:
+        return Basic.__new__(cls, Str(str(name)), Tuple(*shape))
+
+
+class Variable(Named):
+    """A quantity of one step: an input, a gate, a state, an output, the loss; ``step`` is None where it has only one."""
+
+    def __new__(cls, name: str | Str, shape: Shape | Tuple, step: Any = None) -> Variable:
+        no_step = step is None or step == Str("")
+        return Basic.__new__(cls, Str(str(name)), Tuple(*shape), Str("") if no_step else _sympify(step))
+
+    @property
+    def step(self) -> Any:
+        """The step as a SymPy integer expression, or None."""
+        return None if self.args[2] == Str("") else self.args[2]
+
+    def at(self, step: Any) -> Variable:
+        """Return the same quantity at another step."""
+        return Variable(self.name, self.shape, step)
+
+
+class IdentityMatrix(Expression):
+    """The identity matrix I of a given size."""
+
+    def __new__(cls, length: Any) -> IdentityMatrix:
+        return Basic.__new__(cls, _sympify(length))
+
+    @property
+    def shape(self) -> Shape:
+        return (self.args[0], self.args[0])
+
+
+class Size(Expression):
+    """A number of entries, such as the n in a mean over n entries."""
+
+    def __new__(cls, count: Any) -> Size:
+        return Basic.__new__(cls, _sympify(count))
+
+    @property
+    def count(self) -> Any:
+        """The number as a SymPy expression of sizes."""
+        return self.args[0]
+
+    @property
+    def shape(self) -> Shape:
+        return ()
+
+
+class Elementwise(Expression):
+    """A function of the table of activations, applied to every entry."""
+
+    def __new__(cls, function: str | Str, argument: Expression) -> Elementwise:
+        return Basic.__new__(cls, Str(str(function)), argument)
+
+    @property
+    def function(self) -> str:
+        """The function's name in the table of activations."""
+        return str(self.args[0])
+
+    @property
+    def argument(self) -> Expression:
+        """What it is applied to."""
+        return self.args[1]
+
+    @property
+    def shape(self) -> Shape:
+        return self.argument.shape
+
+
+class Reduction(Expression):
+    """The sum or the mean (``kind``) of all entries."""
+
+    def __new__(cls, kind: str | Str, operand: Expression) -> Reduction:
+        return Basic.__new__(cls, Str(str(kind)), operand)
+
+    @property
+    def kind(self) -> str:
+        """``sum`` or ``mean``."""
+        return str(self.args[0])
+
+    @property
+    def operand(self) -> Expression:
+        """What is reduced."""
+        return self.args[1]
+
+    @property
+    def shape(self) -> Shape:
+        return ()
+
+
+class Outer(Expression):
+    """The matrix M[i, j] = a_i b_j."""
+
+    def __new__(cls, left: Expression, right: Expression) -> Outer:
+        if left.rank != 1 or right.rank != 1:
+            raise ShapeError(f"an outer product needs two vectors, but the shapes are {left.shape} and {right.shape}")
+        return Basic.__new__(cls, left, right)
+
+    @property
+    def shape(self) -> Shape:
+        return self.args[0].shape + self.args[1].shape
+
+
+class Diagonal(Expression):
+    """The matrix diag(v)."""
+
+    def __new__(cls, operand: Expression) -> Diagonal:
+        if operand.rank != 1:
+            raise ShapeError(f"diag needs a vector, but the shape is {operand.shape}")
+        return Basic.__new__(cls, operand)
+
+    @property
+    def shape(self) -> Shape:
+        return self.args[0].shape * 2
+
+
+def walk(expression: Basic) -> Iterator[Basic]:
+    """Yield ``expression`` and all below it, parents first, left to right, once for each place."""
+    stack = [expression]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(arg for arg in reversed(node.args) if isinstance(arg, Expression))
+
+
+def rebuild(expression: Expression, change: Callable[[Expression], Expression | None]) -> Expression:
+    """Return a copy in which each node for which ``change`` answers something is replaced by that answer."""
+    answer = change(expression)
+    if answer is not None:
+        return answer
+    args = [rebuild(arg, change) if isinstance(arg, Expression) else arg for arg in expression.args]
+    return type(expression)(*args) if tuple(args) != expression.args else expression
+
+
+def at_step(expression: Expression, step: Any) -> Expression:
+    """Return the one-step expression written with the step t for another step."""
+    def moved(node: Expression) -> Expression | None:
+        if isinstance(node, Variable) and node.step is not None:
+            return node.at(node.step.subs(t, step))
+        return None
+
+    return rebuild(expression, moved)

@@ -1,0 +1,66 @@
+"""The table of losses: one entry a loss, written for one step's output ŷ and its target y."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from rnnsym.model.expressions import Elementwise, Expression, Numeral, Reduction
+
+Binary = Callable[[Expression, Expression], Expression]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One loss L(ŷ, y), summed over the entries of the output.
+
+    ``value(yhat, target)`` is the law. Where the readout ends in the function named ``link``, code uses
+    ``fused_value(logit, target)``, which neither overflows nor cancels, and ``fused_slope(yhat, target)`` = ∂L/∂logit.
+    ``lower`` and ``upper`` bound the targets; ``output_lower`` and ``output_upper`` the outputs (open interval) of an
+    unfused readout.
+    """
+
+    name: str
+    value: Binary
+    link: str | None = None
+    fused_value: Binary | None = None
+    fused_slope: Binary | None = None
+    lower: float = float("-inf")
+    upper: float = float("inf")
+    output_lower: float = float("-inf")
+    output_upper: float = float("inf")
+    reference: str = ""
+
+
+def _log(operand: Expression) -> Expression:
+    return Elementwise("log", operand)
+
+
+def _softplus(operand: Expression) -> Expression:
+    return Elementwise("softplus", operand)
+
+
+_entries = (
+    Loss(
+        "binary_cross_entropy",
+        value=lambda yhat, target: Reduction("sum", -target * _log(yhat) - (1 - target) * _log(1 - yhat)),
+        link="sigmoid",
+        fused_value=lambda logit, target: Reduction(
+            "sum", target * _softplus(-logit) + (1 - target) * _softplus(logit)
+        ),
+        fused_slope=lambda yhat, target: yhat - target,
+        lower=0.0,
+        upper=1.0,
+        output_lower=0.0,
+        output_upper=1.0,
+        reference="Goodfellow, Bengio, Courville 2016, section 6.2.2.2",
+    ),
+    Loss(
+        "squared_error",
+        value=lambda yhat, target: Reduction("sum", Numeral("1/2") * (target - yhat) ** 2),
+        reference="Goodfellow, Bengio, Courville 2016, section 6.2.1",
+    ),
+)
+
+losses: Mapping[str, Loss] = MappingProxyType({entry.name: entry for entry in _entries})

@@ -1,0 +1,72 @@
+"""Network files: TOML with the keys of a network, and one clear error for each way in which a file can be wrong."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rnnsym.errors import NetworkError
+from rnnsym.model.cells import Cell, cells, entries
+
+KEYS = ("cell", "name", "equations", "readout", "loss", "topology")
+MAX_BYTES = 1_000_000  # fifty times the longest text of equations
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a network file says; ``choices`` holds loss and topology where they are given."""
+
+    cell: Cell
+    readout: str
+    choices: Mapping[str, str]
+
+
+def read_network_file(path: str | Path) -> Description:
+    """Return what the file says, its equations read; raise NetworkError naming the file."""
+    place = f"network file {str(path)!r}"
+    keys = _parse(_read(path, place), place)
+    _check(keys, place)
+    choices: dict[str, str] = {key: keys[key] for key in ("loss", "topology") if key in keys}
+    if "cell" in keys:
+        return Description(cells[keys["cell"]], keys.get("readout", entries[keys["cell"]].readout), choices)
+    return Description(Cell.from_equations(keys["name"], keys["equations"]), keys["readout"], choices)
+
+
+def _read(path: str | Path, place: str) -> bytes:
+    try:
+        if not Path(path).is_file():
+            raise NetworkError(f"{place} is not there, or is not a file")
+        if Path(path).stat().st_size > MAX_BYTES:
+            raise NetworkError(f"{place} has more than {MAX_BYTES} bytes, which no network needs")
+        return Path(path).read_bytes()
+    except (OSError, ValueError, TypeError) as error:
+        raise NetworkError(f"{place} cannot be read: {error}") from None
+
+
+def _parse(content: bytes, place: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise NetworkError(f"{place} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise NetworkError(f"{place} is not TOML: {error}") from None
+
+
+def _check(keys: Mapping[str, Any], place: str) -> None:
+    for key, value in keys.items():
+        if key not in KEYS:
+            raise NetworkError(f"{place} has the unknown key {key!r:.80}; the keys are {', '.join(KEYS)}")
+        if not isinstance(value, str):
+            raise NetworkError(f"{place}: {key} must be a text in quotes, not {type(value).__name__}")
+    own = [key for key in ("name", "equations") if key in keys]
+    if "cell" in keys and own:
+        raise NetworkError(f"{place} has both cell and {' and '.join(own)}: a built-in cell, or one of your own")
+    needed = () if "cell" in keys else ("name", "equations", "readout")
+    missing = [key for key in needed if key not in keys]
+    if len(own) == 0 and missing:
+        raise NetworkError(f"{place} needs the key cell (a built-in cell), or the keys name, equations and readout")
+    if missing:
+        raise NetworkError(f"{place} needs the key {' and the key '.join(missing)}")
