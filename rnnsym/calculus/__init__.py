@@ -1,0 +1,1 @@
+"""Rules, unrolling, paths, adjoints: differentiation of let-bound steps."""
