@@ -1,0 +1,133 @@
+"""Boxes: what every printer prints. One tree of boxes, one table of spellings, one small back end an output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Union
+
+Kind = Literal["identifier", "upright", "number", "operator", "text"]
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """A name, numeral or operator; ``latex`` and ``unicode`` are its spellings."""
+
+    kind: Kind
+    latex: str
+    unicode: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """Boxes side by side."""
+
+    parts: tuple[Box, ...]
+
+
+@dataclass(frozen=True)
+class Fraction:
+    """One box over another."""
+
+    above: Box
+    below: Box
+
+
+@dataclass(frozen=True)
+class Script:
+    """A base with a subscript, a superscript or both."""
+
+    base: Box
+    below: Box | None = None
+    above: Box | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """A large operator (∑, ∏) with what stands below and above it."""
+
+    operator: Glyph
+    below: Box
+    above: Box
+
+
+@dataclass(frozen=True)
+class Fence:
+    """A box in brackets that grow with it."""
+
+    body: Box
+    left: str = "("
+    right: str = ")"
+
+
+@dataclass(frozen=True)
+class Brace:
+    """A box over a brace with a few words below."""
+
+    body: Box
+    label: str
+
+
+@dataclass(frozen=True)
+class Accent:
+    """A letter with a hat."""
+
+    body: Glyph
+    accent: Literal["hat"] = field(default="hat")
+
+
+Box = Union[Glyph, Row, Fraction, Script, Limits, Fence, Brace, Accent]
+
+
+def row(*parts: Box) -> Box:
+    """Put boxes side by side, rows flattened."""
+    flat = [inner for part in parts for inner in (part.parts if isinstance(part, Row) else (part,))]
+    return flat[0] if len(flat) == 1 else Row(tuple(flat))
+
+
+def operator(latex: str, unicode: str) -> Glyph:
+    """Return an operator sign."""
+    return Glyph("operator", latex, unicode)
+
+
+def words(text: str) -> Glyph:
+    """Return running text inside a formula."""
+    return Glyph("text", text, text)
+
+
+def number(value: object) -> Glyph:
+    """Return a numeral."""
+    return Glyph("number", str(value), str(value))
+
+
+def width(box: Box) -> float:
+    """Estimate a box's width in letters, as a page sets it."""
+    match box:
+        case Glyph():
+            return len(box.unicode) + (1.2 if box.kind == "operator" else 0.0)
+        case Row():
+            return sum(width(part) for part in box.parts)
+        case Fraction():
+            return max(width(box.above), width(box.below)) + 0.6
+        case Script():
+            return width(box.base) + 0.7 * max(0.0 if part is None else width(part) for part in (box.below, box.above))
+        case Limits():
+            return max(2.0, 0.7 * width(box.below), 0.7 * width(box.above))
+        case Brace():
+            return max(width(box.body), 0.7 * len(box.label))
+        case Fence():
+            return width(box.body) + 1.0
+        case Accent():
+            return width(box.body)
+
+
+PLUS = operator("+", "+")
+MINUS = operator("-", "−")
+EQUALS = operator("=", "=")
+DEFINES = operator(r"\coloneqq", ":=")
+BECOMES = operator(r"\leftarrow", "←")
+HADAMARD = operator(r"\odot", "⊙")
+DOT = operator(r"\cdot", "·")
+COMMA = operator(",", ",")
+PARTIAL = Glyph("upright", r"\partial", "∂")
+PARTIAL_PLUS = Script(PARTIAL, above=operator("+", "+"))
+TOP = Glyph("upright", r"\top", "ᵀ")

@@ -1,0 +1,62 @@
+"""Boxes as native MathML, which browsers set without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+from rnnsym.writing import boxes as bx
+
+_tags = {"identifier": "mi", "upright": "mi", "number": "mn", "operator": "mo", "text": "mtext"}
+
+
+def mathml(box: bx.Box) -> str:
+    """Return the MathML of a box, without the enclosing ``math`` element."""
+    return _printers[type(box)](box)
+
+
+def _glyph(box: bx.Glyph) -> str:
+    upright = ' mathvariant="normal"' if box.kind == "upright" and len(box.unicode) == 1 else ""
+    text = "⊤" if box == bx.TOP else box.unicode
+    if box.kind == "text":
+        text = text.replace(" ", "\N{NO-BREAK SPACE}")  # MathML drops a space at either end
+    return f"<{_tags[box.kind]}{upright}>{escape(text)}</{_tags[box.kind]}>"
+
+
+def _row(box: bx.Row) -> str:
+    return "<mrow>" + "".join(mathml(part) for part in box.parts) + "</mrow>"
+
+
+def _script(box: bx.Script) -> str:
+    parts = [mathml(part) for part in (box.base, box.below, box.above) if part is not None]
+    tag = "msubsup" if len(parts) == 3 else "msub" if box.below is not None else "msup"
+    return f"<{tag}>{''.join(parts)}</{tag}>"
+
+
+def _limits(box: bx.Limits) -> str:
+    sign = f'<mo largeop="true" movablelimits="false">{box.operator.unicode}</mo>'
+    if box.above == bx.Row(()):
+        return f"<munder>{sign}{mathml(box.below)}</munder>"
+    return f"<munderover>{sign}{mathml(box.below)}{mathml(box.above)}</munderover>"
+
+
+def _fence(box: bx.Fence) -> str:
+    return f"<mrow><mo>{box.left}</mo>{mathml(box.body)}<mo>{box.right}</mo></mrow>"
+
+
+def _brace(box: bx.Brace) -> str:
+    label = f"<mtext>{escape(box.label)}</mtext>"
+    return f'<munder><munder>{mathml(box.body)}<mo stretchy="true">⏟</mo></munder>{label}</munder>'
+
+
+_printers: dict[type, Callable[[Any], str]] = {
+    bx.Glyph: _glyph,
+    bx.Row: _row,
+    bx.Fraction: lambda box: f"<mfrac>{mathml(box.above)}{mathml(box.below)}</mfrac>",
+    bx.Script: _script,
+    bx.Limits: _limits,
+    bx.Fence: _fence,
+    bx.Brace: _brace,
+    bx.Accent: lambda box: f'<mover accent="true">{mathml(box.body)}<mo stretchy="false">^</mo></mover>',
+}
