@@ -40,6 +40,10 @@ class Immediate(Total):
     """The immediate derivative ∂⁺a/∂b: gates of the same step are substituted, earlier states are held fixed."""
 
 
+class StepBlock(Total):
+    """A block of the Jacobian between two steps' stacks: one state before moves, the others are held fixed."""
+
+
 class Adjoint(Expression):
     """δ of a quantity: the total derivative of the loss by it, in its own shape."""
 

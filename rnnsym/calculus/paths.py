@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rnnsym.calculus.notation import Chain, DescendingProduct, Immediate, Stack, Total
+from rnnsym.calculus.notation import Chain, DescendingProduct, Immediate, Stack, StepBlock, Total
 from rnnsym.calculus.rules import jacobian
 from rnnsym.calculus.unrolling import StepGraph, names_in
 from rnnsym.model.expressions import (
@@ -80,9 +80,11 @@ def step_jacobian(graph: StepGraph, step: Any) -> Total:
 
 def path(graph: StepGraph, parameter: Parameter, step: int, steps: int) -> Path:
     """Return the path of ``parameter`` through its use at ``step``."""
-    links = [step_jacobian(graph, j) for j in range(steps, step, -1)]
-    if len(links) > EXPLICIT_FACTORS:
+    links: list[Expression]
+    if steps - step > EXPLICIT_FACTORS:
         links = [DescendingProduct(step_jacobian(graph, t), t, steps, step + 1)]
+    else:
+        links = [step_jacobian(graph, j) for j in range(steps, step, -1)]
     return Path(parameter, step, Chain(*head(graph, steps), *links, Immediate(state_at(graph, step), parameter)))
 
 
@@ -121,7 +123,7 @@ def _blocks_by(graph: StepGraph, before: Variable) -> list[Block]:
             continue
         if assignment.target in graph.states:
             blocks.append(Block(assignment.target, before, value))
-            value = value if len(graph.states) == 1 else Total(assignment.target, before)
+            value = value if len(graph.states) == 1 else StepBlock(assignment.target, before)
         known[assignment.target] = value
     return blocks
 

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sympy import Basic
+
+from rnnsym.calculus.notation import Adjoint
 from rnnsym.errors import DerivationError
 from rnnsym.model.expressions import (
     Elementwise,
@@ -100,8 +103,16 @@ def at_last_step(expression: Expression, steps: Any) -> Expression:
 
 
 def names_in(expression: Expression) -> tuple[Named, ...]:
-    """Return the names that ``expression`` uses, in order of first appearance."""
-    return tuple(dict.fromkeys(node for node in walk(expression) if isinstance(node, Named)))
+    """Return the names whose values ``expression`` uses, in order of first appearance; the v in δ^v is not used."""
+    found: dict[Named, None] = {}
+    stack: list[Basic] = [expression]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Named):
+            found[node] = None
+        elif not isinstance(node, Adjoint):
+            stack.extend(arg for arg in reversed(node.args) if isinstance(arg, Expression))
+    return tuple(found)
 
 
 def _without_step(assignment: Assignment, network: Network) -> Assignment:

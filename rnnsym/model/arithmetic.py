@@ -213,9 +213,10 @@ def broadcast_shape(operands: tuple[Expression, ...]) -> Shape:
     """Return the common shape of elementwise operands, of which scalars may be any number."""
     shape: Shape = ()
     for operand in operands:
-        if operand.shape and shape and operand.shape != shape:
-            raise ShapeError(f"elementwise operands need one shape, but the shapes are {shape} and {operand.shape}")
-        shape = operand.shape or shape
+        own = operand.shape  # asked for once: each asking walks all that is below
+        if own and shape and own != shape:
+            raise ShapeError(f"elementwise operands need one shape, but the shapes are {shape} and {own}")
+        shape = own or shape
     return shape
 
 

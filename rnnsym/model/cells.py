@@ -116,14 +116,14 @@ class Cells(Mapping[str, Cell]):
     """The built-in cells by name; each is parsed when it is first asked for."""
 
     def __getitem__(self, name: str) -> Cell:
-        if name not in entries:
+        if not isinstance(name, str) or name not in entries:
             near = difflib.get_close_matches(str(name), entries, 1)
             question = f" (did you mean {near[0]!r}?)" if near else ""
             raise NetworkError(f"there is no built-in cell {name!r:.80}{question}; the cells are {', '.join(entries)}")
         return _built_in(name)
 
     def __contains__(self, name: object) -> bool:
-        return name in entries
+        return isinstance(name, str) and name in entries
 
     def __iter__(self) -> Iterator[str]:
         return iter(entries)

@@ -29,7 +29,7 @@ from rnnsym.model.expressions import (
     t,
     transpose,
 )
-from rnnsym.model.grammar import Assignment, Node, read, reductions
+from rnnsym.model.grammar import Node, read, reductions
 from rnnsym.model.names import CELL, Context, Program, understand
 from rnnsym.model.shapes import Shapes, infer_shapes
 from rnnsym.model.sources import fail
@@ -73,7 +73,7 @@ def read_equations(text: str, context: Context = CELL) -> Equations:
     """
     program = understand(read(text, context.part), context)
     if context.is_readout:
-        _check_output(program.lines)
+        _check_output(program)
     shapes = infer_shapes(program)
     builder = _Builder(program, shapes)
     equations = tuple(Equation(builder.variable(line.target), builder.build(line.expression), line.place.line)
@@ -90,10 +90,25 @@ def read_equations(text: str, context: Context = CELL) -> Equations:
     )
 
 
-def _check_output(lines: tuple[Assignment, ...]) -> None:
-    """Refuse a readout whose last line, and only that, does not assign yhat."""
-    if lines[-1].target != "yhat":
-        fail(f"the last line must assign `yhat`, not `{lines[-1].target}`", lines[-1].place)
+def _check_output(program: Program) -> None:
+    """Refuse a readout whose last line does not assign yhat, or whose yhat rests on no state."""
+    last = program.lines[-1]
+    if last.target != "yhat":
+        fail(f"the last line must assign `yhat`, not `{last.target}`", last.place)
+    needed = {"yhat"}
+    for line in reversed(program.lines):
+        if line.target in needed:
+            needed |= _names(line.expression)
+    states = program.context.given
+    if not needed & states.keys():
+        fail(f"`yhat` uses none of the states of the cell ({', '.join(states)}): its loss would not depend on them",
+             last.place)
+
+
+def _names(node: Node) -> set[str]:
+    """Return the names of variables in ``node``."""
+    own = {node.name} if node.kind == "variable" else set()
+    return own.union(*(_names(operand) for operand in node.operands))
 
 
 class _Builder:

@@ -70,6 +70,7 @@ __all__ = [
 
 t = Symbol("t", integer=True)
 T = Symbol("T", integer=True, positive=True)
+NO_STEP = Str("")
 
 
 def size(name: str | int) -> Any:
@@ -104,7 +105,7 @@ class Named(Expression):
     @property
     def name(self) -> str:
         """The name as the user wrote it."""
-        return str(self.args[0])
+        return str(self.args[0].name)
 
     @property
     def shape(self) -> Shape:
@@ -122,17 +123,18 @@ class Variable(Named):
     """A quantity of one step: an input, a gate, a state, an output, the loss; ``step`` is None where it has only one."""
 
     def __new__(cls, name: str | Str, shape: Shape | Tuple, step: Any = None) -> Variable:
-        no_step = step is None or step == Str("")
-        return Basic.__new__(cls, Str(str(name)), Tuple(*shape), Str("") if no_step else _sympify(step))
+        label = name if isinstance(name, Str) else Str(name)
+        axes = shape if isinstance(shape, Tuple) else Tuple(*shape)
+        return Basic.__new__(cls, label, axes, NO_STEP if step is None else _sympify(step))
 
     @property
     def step(self) -> Any:
         """The step as a SymPy integer expression, or None."""
-        return None if self.args[2] == Str("") else self.args[2]
+        return None if self.args[2] == NO_STEP else self.args[2]
 
     def at(self, step: Any) -> Variable:
         """Return the same quantity at another step."""
-        return Variable(self.name, self.shape, step)
+        return Variable(self.args[0], self.args[1], step)
 
 
 class IdentityMatrix(Expression):

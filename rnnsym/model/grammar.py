@@ -18,6 +18,7 @@ from rnnsym.model.activations import activations
 from rnnsym.model.sources import MAX_DIGITS, Place, SourceText, fail, reserved_by_python
 
 MAX_DEPTH = 60  # later stages walk expressions recursively; sums and products written flat count once
+MAX_NODES = 5_000  # of one text, ten times those of the longest published cells: what follows is not linear in them
 MAX_NAMES = 200
 MAX_NAME = 64  # characters: a name ends up in file names, code and formulas
 MAX_EXPONENT = 64  # a larger power overflows doubles at once
@@ -105,6 +106,7 @@ class _Reader:
     def __init__(self, source: SourceText) -> None:
         self.source = source
         self.names: set[str] = set()
+        self.count = 0
 
     def statement(self, tree: ast.stmt) -> Assignment | Annotation:
         place = self.source.place(tree)
@@ -166,8 +168,11 @@ class _Reader:
 
     def node(self, tree: ast.expr, depth: int) -> Node:
         place = self.source.place(tree)
+        self.count += 1
         if depth > MAX_DEPTH:
             fail(f"nested more than {MAX_DEPTH} deep: assign parts to names", place)
+        if self.count > MAX_NODES:
+            fail(f"more than {MAX_NODES} names, numbers and operations", place)
         match tree:
             case ast.Name():
                 return Node("name", place, name=self.name(tree))

@@ -136,7 +136,7 @@ class _Resolver:
     def _previous(self, name: str, place: Place) -> str:
         base = name.removesuffix(PREVIOUS)
         if self.context.is_readout:
-            fail(f"a readout sees the states of its own step only: `{name}` belongs into the cell", place)
+            fail(f"only states of the same step can be used, not `{name}`: use that in the cell", place)
         if base == "x":
             fail("the input x is not a state: assign it (`u = x`) and use `u_prev`", place)
         if base in self.constants:

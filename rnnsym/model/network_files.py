@@ -16,23 +16,32 @@ MAX_BYTES = 1_000_000  # fifty times the longest text of equations
 
 
 @dataclass(frozen=True)
-class Description:
-    """What a network file says; ``choices`` holds loss and topology where they are given."""
+class NetworkFile:
+    """What a network file says, its keys checked; ``place`` names it in messages."""
 
-    cell: Cell
-    readout: str
-    choices: Mapping[str, str]
+    place: str
+    keys: Mapping[str, str]
+
+    def cell(self) -> Cell:
+        """Return the built-in cell, or the one that the file's equations describe."""
+        built_in = self.keys.get("cell")
+        return Cell.from_equations(self.keys["name"], self.keys["equations"]) if built_in is None else cells[built_in]
+
+    def readout(self) -> str:
+        """Return the readout, for a built-in cell the recommended one where the file has none."""
+        return self.keys["readout"] if "readout" in self.keys else entries[self.keys["cell"]].readout
+
+    def choices(self) -> dict[str, str]:
+        """Return loss and topology where the file names them."""
+        return {key: self.keys[key] for key in ("loss", "topology") if key in self.keys}
 
 
-def read_network_file(path: str | Path) -> Description:
-    """Return what the file says, its equations read; raise NetworkError naming the file."""
+def read_network_file(path: str | Path) -> NetworkFile:
+    """Return what the file says; raise NetworkError naming the file."""
     place = f"network file {str(path)!r}"
     keys = _parse(_read(path, place), place)
     _check(keys, place)
-    choices: dict[str, str] = {key: keys[key] for key in ("loss", "topology") if key in keys}
-    if "cell" in keys:
-        return Description(cells[keys["cell"]], keys.get("readout", entries[keys["cell"]].readout), choices)
-    return Description(Cell.from_equations(keys["name"], keys["equations"]), keys["readout"], choices)
+    return NetworkFile(place, keys)
 
 
 def _read(path: str | Path, place: str) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 
 import sympy
 
-from rnnsym.errors import NetworkError
+from rnnsym.errors import NetworkError, RnnsymError
 from rnnsym.model.cells import Cell, State
 from rnnsym.model.equations import Equation, Equations, read_equations
 from rnnsym.model.expressions import (
@@ -83,7 +83,6 @@ class Network:
         _check_choice("topology", self.topology, tuple(topologies), PLANNED_TOPOLOGIES)
         found = read_equations(self.readout, _readout_context(self.cell))
         object.__setattr__(self, "_readout", found)
-        self._check_states_are_read()
         self._check_convention()
 
     @classmethod
@@ -93,8 +92,11 @@ class Network:
         Keys: ``cell`` (the name of a built-in cell) or ``name`` and ``equations``; ``readout`` (for a built-in cell
         its recommended one where absent); ``loss`` and ``topology``. Errors: NetworkError naming the file.
         """
-        description = read_network_file(path)
-        return cls(description.cell, description.readout, **description.choices)
+        file = read_network_file(path)
+        try:
+            return cls(file.cell(), file.readout(), **file.choices())
+        except RnnsymError as error:
+            raise NetworkError(f"{file.place}: {error}") from error
 
     @cached_property
     def equations(self) -> tuple[Equation, ...]:
@@ -153,7 +155,7 @@ class Network:
         standard = [size(name) for name in STANDARD_SIZES]
         return (*(one for one in standard if one in found), *(one for one in found if one not in standard))
 
-    def shapes(self, **sizes: int) -> dict[str, tuple[int, ...]]:
+    def shapes(self, /, **sizes: int) -> dict[str, tuple[int, ...]]:
         """Return the parameters' shapes in numbers; sizes beyond d, n and k are those of n unless given.
 
         Errors: NetworkError for a size that is missing, unknown, no integer of at least 1, or at odds with another.
@@ -208,14 +210,6 @@ class Network:
             raise NetworkError(f"{name} is {same} in this network, so {name}={value} does not fit"
                                + (f" {same}={values[same]}" if same in values else ""))
 
-    def _check_states_are_read(self) -> None:
-        names = [state.variable.name for state in self.cell.states]
-        read = {node.name for equation in self.readout_equations for node in walk(equation.expression)
-                if isinstance(node, Variable)}
-        if not read & set(names):
-            raise NetworkError(f"the readout {self.readout!r:.200} uses none of the states of the cell "
-                               f"{self.cell.name} ({', '.join(names)}): the loss would not depend on the recurrence")
-
     def _check_convention(self) -> None:
         inner = _convention(self.cell.equations)
         outer = _convention(self.readout_equations)
@@ -237,7 +231,7 @@ def _check_choice(what: str, name: object, known: tuple[str, ...], planned: tupl
 def _readout_context(cell: Cell) -> Context:
     """Return what a readout sees: states and constants of the cell, and why not the rest."""
     states = {state.variable.name: state.variable.shape for state in cell.states}
-    only = f"a readout sees only the states of the cell {cell.name} ({', '.join(states)})"
+    only = f"only the states of the cell {cell.name} ({', '.join(states)}) can be used"
     refused = {"x": f"{only}, not the input `x`"}
     for equation in cell.equations:
         if equation.target.name not in states:

@@ -66,15 +66,15 @@ def _rank(node: Node, ranks: Mapping[str, int], unknown: int) -> int:
     return unknown if known is None else known
 
 
-def _mark(node: Node, ranks: dict[str, int]) -> None:
-    """Enter into ``ranks`` the parameters below ``node`` that must be matrices."""
+def _mark(node: Node, ranks: dict[str, int], inside: bool = False) -> None:
+    """Enter into ``ranks`` what must be a matrix below ``node``; ``inside``: it is a part of an elementwise one."""
     for operand in node.operands:
-        _mark(operand, ranks)
+        _mark(operand, ranks, _is_elementwise(node))
     if node.kind in ("matmul", "transpose"):
         for operand in node.operands:
             if _known(operand, ranks) in (None, 2):
                 _make_matrix(operand, ranks)
-    elif _is_elementwise(node) and _known(node, ranks) == 2:
+    elif not inside and _is_elementwise(node) and _known(node, ranks) == 2:
         _make_matrix(node, ranks)
 
 

@@ -100,26 +100,33 @@ class SourceText:
 
     def statements(self) -> list[ast.stmt]:
         """Return the statements of the text, or raise EquationError where Python cannot read it."""
-        try:
-            with warnings.catch_warnings():  # `1 (2)` and the like warn, and are refused later
-                warnings.simplefilter("ignore")
-                body = ast.parse("\n".join(self.lines)).body
-        except SyntaxError as error:
-            self._refuse(error)
-        except (ValueError, MemoryError, RecursionError, OverflowError):
-            raise EquationError(f"the {self.part}'s text is nested too deeply to be read: assign its parts to names"
-                                ) from None
+        body = self._parse()
+        if isinstance(body, Exception):
+            self._refuse(body)
         if len(body) > MAX_LINES:
             fail(f"there are {len(body)} lines; at most {MAX_LINES} are read", self.place(body[MAX_LINES]))
         return body
 
-    def _refuse(self, error: SyntaxError) -> NoReturn:
+    def _parse(self) -> list[ast.stmt] | Exception:
+        """Return the statements, or what Python's parser raised: its traceback would only hide our message."""
+        try:
+            with warnings.catch_warnings():  # `1 (2)` and the like warn, and are refused later
+                warnings.simplefilter("ignore")
+                return ast.parse("\n".join(self.lines)).body
+        except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError) as error:
+            return error
+
+    def _refuse(self, error: Exception) -> NoReturn:
+        if not isinstance(error, SyntaxError):  # which tells no place; the longest line is the likeliest
+            longest = max(range(len(self.lines)), key=lambda index: len(self.lines[index]))
+            fail("an expression, perhaps this one, is nested too deeply to be read: assign its parts to names",
+                 self._at(longest + 1, 0))
         line = min(max(error.lineno or 1, 1), len(self.lines))
         place = self._at(line, min(error.offset or 1, len(self.lines[line - 1]) + 1) - 1)
         code = self.lines[line - 1].partition("#")[0]
-        words = [word for word in re.findall(r"[A-Za-z_]+", code) if keyword.iskeyword(word)]
+        words = [word for word in re.finditer(r"[A-Za-z_][A-Za-z0-9_]*", code) if keyword.iskeyword(word[0])]
         if words:
-            fail(reserved_by_python(words[0]), self._at(line, code.index(words[0])))
+            fail(reserved_by_python(words[0][0]), self._at(line, words[0].start()))
         fail(f"this cannot be read as an equation (Python says: {error.msg})", place)
 
 

@@ -182,6 +182,11 @@ def _derivative(node: no.Total, style: Style) -> Box:
     return bx.Fraction(row(sign, lay_out(node.of, style)), row(bx.PARTIAL, lay_out(node.by, style)))
 
 
+def _step_block(node: no.StepBlock, style: Style) -> Box:
+    letter = bx.Glyph("identifier", "J", "J")
+    return bx.Script(letter, scalar(node.of.step), join([spell(node.of.name), spell(node.by.name)], bx.COMMA))
+
+
 def _chain(node: no.Chain, style: Style) -> Box:
     return join([_inner(factor, style, PRODUCT) for factor in node.args], bx.DOT)
 
@@ -224,6 +229,7 @@ _layouts: dict[type, tuple[int, Callable[[Any, Style], Box]]] = {
     ex.Diagonal: (POSTFIX, _diagonal),
     no.Total: (POSTFIX, _derivative),
     no.Immediate: (POSTFIX, _derivative),
+    no.StepBlock: (POSTFIX, _step_block),
     no.Adjoint: (POSTFIX, _adjoint),
     no.Chain: (PRODUCT, _chain),
     no.DescendingProduct: (ATOM, _descending),

@@ -8,7 +8,7 @@ from typing import Any
 from sympy import Symbol
 
 from rnnsym.calculus.adjoints import AdjointRecursion, adjoint_recursion, is_fused
-from rnnsym.calculus.notation import Adjoint, Chain, Immediate, Labelled, SumOverSteps, Total
+from rnnsym.calculus.notation import Adjoint, Chain, Immediate, Labelled, StepBlock, SumOverSteps, Total
 from rnnsym.calculus.paths import (
     cell_parameters,
     general_term,
@@ -96,14 +96,17 @@ def _loss(graph: StepGraph) -> Section:
 
 
 def _local(graph: StepGraph, steps: int) -> Section:
+    alone = len(graph.states) == 1
+    through, between = (Total, Total) if alone else (Immediate, StepBlock)
+    why = "From one step to the next." if alone else "From one step to the next; a block not listed is zero."
+    why_readout = "Through the readout."
     lines = [_loss_slope(graph)]
     lines += [
-        Step("local derivative", Total(b.of, at_last_step(b.by, steps)), at_last_step(b.value, steps), "Through the readout.")
+        Step("local derivative", through(b.of, at_last_step(b.by, steps)), at_last_step(b.value, steps), why_readout)
         for b in readout_blocks(graph)
     ]
-    why = "From one step to the next" + ("." if len(graph.states) == 1 else ", block by block; a block not listed is zero.")
     lines += [
-        Step("local derivative", Total(b.of, b.by), b.value, why, span=(1, steps), references=(PASCANU,))
+        Step("local derivative", between(b.of, b.by), b.value, why, span=(1, steps), references=(PASCANU,))
         for b in step_blocks(graph)
     ]
     lines += [line for parameter in graph.network.parameters for line in _immediate(graph, parameter, steps)]
@@ -120,9 +123,12 @@ def _local(graph: StepGraph, steps: int) -> Section:
 def _stacked(graph: StepGraph) -> str:
     if len(graph.states) == 1:
         return ""
+    names = [state.name for state in graph.states]
     return (
         " Of a single state it also holds the other states of its step fixed; of the stack of all states it holds only "
-        "the stack before fixed, so routes within a step are contained in it, as they are in the step Jacobian."
+        "the stack before fixed, so routes within a step are contained in it, as they are in the step Jacobian. Of that "
+        f"Jacobian, `J_t`, the block with the superscripts {names[-1]}, {names[0]} is the derivative of `{names[-1]}_t` as "
+        f"`{names[0]}` of the step before moves and the other states are held."
     )
 
 

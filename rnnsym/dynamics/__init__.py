@@ -1,0 +1,1 @@
+"""Gradient products, path contributions and their plots."""

@@ -1,0 +1,1 @@
+"""Witnesses, checks and reports."""

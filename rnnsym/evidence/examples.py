@@ -1,0 +1,95 @@
+"""Examples to check a gradient on: sizes, weights, sequences, drawn by Hypothesis so that they shrink well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from rnnsym.model.losses import losses
+from rnnsym.model.networks import Network
+from rnnsym.numerics.validation import Float
+
+LARGEST = {"d": 4, "n": 4, "k": 2}
+LONGEST = 7
+LARGEST_BATCH = 3
+GRID = 16  # entries are multiples of 1/16 times a scale: round numbers to read, no two of them alike by rounding
+SCALES = (1.0, 0.25, 0.0625, 2.0)  # ordinary, small, vanishing after a few steps, saturated
+
+
+@dataclass(frozen=True)
+class Example:
+    """Arguments of one call of ``value_and_grad``."""
+
+    parameters: dict[str, Float]
+    inputs: Float
+    targets: Float
+    initial_state: dict[str, Float] | None
+    lengths: Any
+    sizes: dict[str, int] = field(repr=False)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return fresh copies, so that a function that changes its arguments changes no example."""
+        state = None if self.initial_state is None else {k: v.copy() for k, v in self.initial_state.items()}
+        lengths = None if self.lengths is None else self.lengths.copy()
+        return {
+            "parameters": {name: value.copy() for name, value in self.parameters.items()},
+            "inputs": self.inputs.copy(),
+            "targets": self.targets.copy(),
+            "initial_state": state,
+            "lengths": lengths,
+        }
+
+
+@st.composite
+def examples(
+    draw: st.DrawFn, network: Network, *, with_state: bool = True, with_lengths: bool = True
+) -> Example:
+    """Draw an example: sizes first of small ranges, then pools of round numbers, sliced to the shapes.
+
+    Shapes shrink towards one unit and one step, numbers towards zero.
+    """
+    sizes = {str(s): draw(st.integers(1, LARGEST.get(str(s), 3)), label=str(s)) for s in network.sizes}
+    steps = draw(st.integers(1, LONGEST), label="T")
+    batch = draw(st.integers(1, LARGEST_BATCH), label="batch")
+    scale = draw(st.sampled_from(SCALES), label="scale of the weights")
+    parameters = {name: scale * draw(_pool(shape), label=name) for name, shape in network.shapes(**sizes).items()}
+    values = network.size_values(**sizes)
+    lengths_of = [int(length.xreplace(values)) for length in network.input.shape]
+    inputs = draw(_pool((batch, steps, *lengths_of)), label="inputs")
+    outputs = (batch, *(int(length.xreplace(values)) for length in network.target.shape))
+    targets = draw(_targets(network, outputs), label="targets")
+    state = draw(_states(network, values, batch), label="initial state") if with_state else None
+    lengths = draw(_lengths(batch, steps), label="lengths") if with_lengths else None
+    return Example(parameters, inputs, targets, state, lengths, sizes)
+
+
+def _pool(shape: tuple[int, ...]) -> st.SearchStrategy[Float]:
+    count = int(np.prod(shape, dtype=int))
+    numbers = st.lists(st.integers(-GRID, GRID), min_size=count, max_size=count)
+    return numbers.map(lambda entries: np.array(entries, dtype=np.float64).reshape(shape) / GRID)
+
+
+def _targets(network: Network, shape: tuple[int, ...]) -> st.SearchStrategy[Float]:
+    entry, count = losses[network.loss], int(np.prod(shape, dtype=int))
+    bounded = np.isfinite(entry.lower) and np.isfinite(entry.upper)
+    values = (entry.lower, entry.upper, entry.lower + 0.3 * (entry.upper - entry.lower)) if bounded else (0.0, 1.0, -0.7)
+    numbers = st.lists(st.sampled_from(values), min_size=count, max_size=count)
+    return numbers.map(lambda entries: np.array(entries, dtype=np.float64).reshape(shape))
+
+
+@st.composite
+def _states(draw: st.DrawFn, network: Network, values: dict[Any, Any], batch: int) -> dict[str, Float] | None:
+    if not draw(st.booleans()):
+        return None
+    shapes = {s.variable.name: tuple(int(n.xreplace(values)) for n in s.variable.shape) for s in network.states}
+    return {name: draw(_pool((batch, *shape))) for name, shape in shapes.items()}
+
+
+@st.composite
+def _lengths(draw: st.DrawFn, batch: int, steps: int) -> Any:
+    if not draw(st.booleans()):
+        return None
+    return np.array(draw(st.lists(st.integers(1, steps), min_size=batch, max_size=batch)), dtype=np.int64)

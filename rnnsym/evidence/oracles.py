@@ -1,0 +1,84 @@
+"""``sympy.diff`` of the fully nested loss, component by component: an oracle for small T that shares no rule with ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import sympy
+
+from rnnsym.calculus.paths import paths
+from rnnsym.calculus.unrolling import StepGraph, unroll
+from rnnsym.errors import CheckError
+from rnnsym.evidence.points import Draw, Point
+from rnnsym.model.activations import activations
+from rnnsym.model.evaluation import Arithmetic, Array, evaluate
+from rnnsym.model.expressions import Expression, Named
+
+MAX_STEPS = 4  # the nested expression grows about 3.5-fold with each step
+
+
+def nested_loss(graph: StepGraph, steps: int, sizes: Mapping[str, int]) -> tuple[Any, dict[Expression, Array]]:
+    """Return L as one SymPy scalar in the entries of parameters, inputs, target and initial state, and those entries."""
+    if steps > MAX_STEPS:
+        raise CheckError(f"the nested loss is an oracle for at most {MAX_STEPS} steps, but steps is {steps}")
+    values: dict[Expression, Array] = {}
+    entries: dict[Expression, Array] = {}
+    arithmetic = Arithmetic(sympy.Rational, _apply, graph.network.size_values(**sizes))
+
+    def look_up(node: Expression) -> Array:
+        if node not in values:
+            entries[node] = values[node] = _symbols(node, arithmetic)
+        return values[node]
+
+    for assignment in unroll(graph, steps):
+        values[assignment.target] = evaluate(assignment.value, look_up, arithmetic)
+    return values[graph.loss.target], entries
+
+
+def _symbols(node: Any, arithmetic: Arithmetic) -> Array:
+    if not isinstance(node, Named):
+        raise CheckError(f"{node} has no entries")
+    shape = tuple(arithmetic.length(length) for length in node.shape)
+    array = np.empty(shape, dtype=object)
+    for place in np.ndindex(shape):
+        array[place] = sympy.Symbol(f"{node.name}{getattr(node, 'step', None)}{list(place)}", real=True)
+    return array if shape else array[()]
+
+
+def _apply(function: str, array: Array) -> Array:
+    arrays = np.asarray(array, dtype=object)
+    result = np.empty(arrays.shape, dtype=object)
+    for place in np.ndindex(arrays.shape):
+        result[place] = activations[function].symbol(arrays[place])
+    return result if arrays.shape else result[()]
+
+
+def differing_entries(graph: StepGraph, draw: Draw) -> dict[str, tuple[int, int]]:
+    """Return {parameter: (entries that differ, entries compared)} between ``sympy.diff`` and the sum over paths."""
+    point = Point(graph, draw)
+    loss, entries = nested_loss(graph, draw.steps, draw.sizes)
+    values = {symbol: residue.value for leaf, array in entries.items() for symbol, residue in _pairs(array, point.value(leaf))}
+    counts = {}
+    for parameter, found in paths(graph, draw.steps).items():
+        total = [point.value(path.term) for path in found]
+        counts[parameter.name] = _compare(loss, entries.get(parameter), sum(total[1:], total[0]), values, point)
+    return counts
+
+
+def _compare(loss: Any, symbols: Array, total: Array, values: dict[Any, int], point: Point) -> tuple[int, int]:
+    """An entry that L does not contain has derivative 0, which is compared like any other."""
+    if symbols is None:
+        flat = np.asarray(total, dtype=object).reshape(-1)
+        return sum(entry.value != 0 for entry in flat), len(flat)
+    pairs = list(_pairs(symbols, total))
+    wrong = sum(point.atoms.scalar(sympy.diff(loss, symbol), values) != entry.value for symbol, entry in pairs)
+    return wrong, len(pairs)
+
+
+def _pairs(left: Array, right: Array) -> Any:
+    first, second = np.asarray(left, dtype=object), np.asarray(right, dtype=object)
+    return zip(first.reshape(-1), second.reshape(-1), strict=True)
+
+

@@ -1,0 +1,1 @@
+"""Compiled functions and the source they are made of."""

@@ -1,0 +1,64 @@
+"""Python identifiers for the names of a network: the user's own wherever they are free, never two for one."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+from typing import Any
+
+from rnnsym.calculus.notation import Adjoint
+from rnnsym.model.activations import activations
+from rnnsym.model.expressions import Constant, Parameter, Variable, t
+
+RESERVED = frozenset({
+    "np", "parameters", "inputs", "targets", "initial_state", "lengths", "wrt", "given", "active", "running", "tape",
+    "batch", "steps", "gradients", "value", "state", "forward", "readout", "predict", "loss", "losses", "value_and_grad",
+    "start", "step", "PARAMETERS", "d_inputs", *dir(builtins), *keyword.kwlist, *keyword.softkwlist, *activations,
+})
+
+
+class Identifiers:
+    """Gives each key its identifier once and the same ever after."""
+
+    def __init__(self) -> None:
+        self._given: dict[Any, str] = {}
+        self._taken: set[str] = set(RESERVED)
+
+    def __call__(self, key: Any) -> str:
+        """Return the identifier of a parameter, constant, variable, adjoint or size."""
+        canonical = _canonical(key)
+        if canonical not in self._given:
+            self._given[canonical] = self._free(_wish(canonical))
+        return self._given[canonical]
+
+    def derived(self, prefix: str, key: Any) -> str:
+        """Return the identifier of something that belongs to ``key``, such as its gradient."""
+        return self((prefix, _canonical(key)))
+
+    def _free(self, wish: str) -> str:
+        while wish in self._taken:
+            wish += "_"
+        self._taken.add(wish)
+        return wish
+
+
+def _canonical(key: Any) -> Any:
+    """Quantities of step t, of the last step and of no step bear one name; those of step t − 1 another."""
+    if isinstance(key, Variable):
+        return ("previous", key.name) if key.step == t - 1 else ("variable", key.name)
+    if isinstance(key, Adjoint):
+        return ("d", _canonical(key.variable))
+    return key
+
+
+def _wish(key: Any) -> str:
+    match key:
+        case ("previous", str(name)):
+            return f"{name}_prev"
+        case ("variable", str(name)):
+            return name
+        case (str(prefix), inner):
+            return f"{prefix}_{_wish(inner)}"
+        case Parameter() | Constant():
+            return key.name
+    return f"size_{key}"

@@ -1,0 +1,217 @@
+"""One step's expressions as NumPy, for a batch: every quantity of a step has the batch as its first axis.
+
+Parameters have no batch axis. A scalar of a step is (batch,), a vector (batch, n); ``W @ x`` of the column
+convention becomes ``x @ W.T``, since a batch of columns is stored as rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sympy.printing.numpy import NumPyPrinter
+
+from rnnsym.calculus.notation import Adjoint
+from rnnsym.errors import DerivationError
+from rnnsym.model import expressions as ex
+from rnnsym.model.activations import activations
+
+SUM, NEGATIVE, PRODUCT, ATOM = range(4)
+_levels: dict[type, int] = {
+    ex.OrderedSum: SUM,
+    ex.Negative: NEGATIVE,
+    ex.Hadamard: PRODUCT,
+    ex.Quotient: PRODUCT,
+    ex.MatrixProduct: PRODUCT,
+}
+
+
+class BatchPrinter(NumPyPrinter):
+    """Prints expressions of one step; ``names`` gives each name, constant and size its Python identifier."""
+
+    def __init__(self, names: Callable[[Any], str]) -> None:
+        super().__init__({"fully_qualified_modules": False, "allow_unknown_functions": False})
+        self.names = names
+        self.functions: set[str] = set()
+
+    def emptyPrinter(self, expr: Any) -> str:  # noqa: N802 - SymPy's hook for unknown nodes
+        """Raise: an unknown node must not become code that means something else."""
+        raise DerivationError(f"no NumPy code for {type(expr).__name__}: add a method to numerics.printing")
+
+    def batched(self, node: ex.Expression) -> bool:
+        """Whether ``node`` differs from one sequence of the batch to the next."""
+        return any(isinstance(inner, ex.Variable | Adjoint) for inner in ex.walk(node))
+
+    def inner(self, node: ex.Expression, level: int) -> str:
+        """Print an operand, in parentheses where it binds less tightly than ``level``."""
+        code = str(self._print(node))
+        return f"({code})" if _levels.get(type(node), ATOM) < level or code.startswith("-") and level > SUM else code
+
+    def aligned(self, node: ex.Expression, rank: int, level: int) -> str:
+        """Print an elementwise operand; a scalar of each sequence gets an axis to meet a vector's entries."""
+        if node.rank == 0 and rank and self.batched(node):
+            return self.inner(node, ATOM) + "[:" + ", None" * rank + "]"
+        return self.inner(node, level)
+
+    def _print_Numeral(self, node: ex.Numeral) -> str:
+        return repr(float(node.value))
+
+    def _print_Constant(self, node: ex.Constant) -> str:
+        return self.names(node)
+
+    def _print_Parameter(self, node: ex.Parameter) -> str:
+        return self.names(node)
+
+    def _print_Variable(self, node: ex.Variable) -> str:
+        return self.names(node)
+
+    def _print_Adjoint(self, node: Adjoint) -> str:
+        return self.names(node)
+
+    def _print_IdentityMatrix(self, node: ex.IdentityMatrix) -> str:
+        return f"np.eye({self.size(node.shape[0])})"
+
+    def _print_Ones(self, node: ex.Ones) -> str:
+        return "np.ones((" + "".join(f"{self.size(length)}, " for length in node.shape).rstrip() + "))"
+
+    def _print_Size(self, node: ex.Size) -> str:
+        return " * ".join(self.size(factor) for factor in node.count.as_ordered_factors())
+
+    def size(self, length: Any) -> str:
+        """Print a size: a number, or the name that holds it."""
+        return str(length) if length.is_Integer else self.names(length)
+
+    def _print_OrderedSum(self, node: ex.OrderedSum) -> str:
+        code = self.aligned(node.args[0], node.rank, SUM)
+        for term in node.args[1:]:
+            negative = isinstance(term, ex.Negative)
+            operand = self.aligned(term.args[0] if negative else term, node.rank, PRODUCT)
+            code += f" {'-' if negative else '+'} {operand}"
+        return code
+
+    def _print_Negative(self, node: ex.Negative) -> str:
+        return "-" + self.inner(node.args[0], PRODUCT)
+
+    def _print_Hadamard(self, node: ex.Hadamard) -> str:
+        first, *rest = node.args
+        parts = [self.aligned(first, node.rank, ATOM if isinstance(first, ex.MatrixProduct) else PRODUCT)]
+        return " * ".join([*parts, *(self.aligned(factor, node.rank, ATOM) for factor in rest)])
+
+    def _print_Quotient(self, node: ex.Quotient) -> str:
+        above, below = node.args
+        return f"{self.aligned(above, node.rank, ATOM)} / {self.aligned(below, node.rank, ATOM)}"
+
+    def _print_Power(self, node: ex.Power) -> str:
+        exponent = node.exponent if node.exponent.q == 1 else float(node.exponent)
+        return f"{self.inner(node.base, ATOM)}**{exponent}" if exponent >= 0 else self._negative_power(node)
+
+    def _negative_power(self, node: ex.Power) -> str:
+        return f"{self.inner(node.base, ATOM)}**({float(node.exponent)!r})"
+
+    def _print_Elementwise(self, node: ex.Elementwise) -> str:
+        self.functions.add(node.function)
+        template = activations[node.function].numpy
+        once = template.count("{a}") == 1
+        return template.format(a=self.inner(node.argument, SUM if once else ATOM))
+
+    def _print_MatrixProduct(self, node: ex.MatrixProduct) -> str:
+        left, right = node.left, node.right
+        kinds = (left.rank, self.batched(left), right.rank, self.batched(right))
+        match kinds:
+            case (1, True, 1, True):
+                return f"({self.inner(left, ATOM)} * {self.inner(right, ATOM)}).sum(axis=1)"
+            case (2, False, 1, True):
+                return f"{self.inner(right, ATOM)} @ {self._turned(left)}"
+            case (1, False, 1, True):
+                return f"{self.inner(right, ATOM)} @ {self.inner(left, ATOM)}"
+            case (_, True, 2, True) | (2, True, _, _) | (1, False, 2, True):
+                return self._einsum(node)
+        first = self.inner(left, PRODUCT if isinstance(left, ex.MatrixProduct) else ATOM)
+        return f"{first} @ {self.inner(right, ATOM)}"
+
+    def _turned(self, matrix: ex.Expression) -> str:
+        if isinstance(matrix, ex.Transposed):
+            return self.inner(matrix.args[0], ATOM)
+        return self.inner(matrix, ATOM) + ".T"
+
+    def _einsum(self, node: ex.MatrixProduct) -> str:
+        left, right = node.left, node.right
+        first, second = "ij"[2 - left.rank :], "jk"[: right.rank]
+        subscripts = [("b" if self.batched(side) else "") + axes for side, axes in ((left, first), (right, second))]
+        result = "b" + first[:-1] + second[1:]
+        return f'np.einsum("{subscripts[0]},{subscripts[1]}->{result}", {self._print(left)}, {self._print(right)})'
+
+    def _print_Transposed(self, node: ex.Transposed) -> str:
+        operand = self.inner(node.args[0], ATOM)
+        return f"{operand}.transpose(0, 2, 1)" if self.batched(node) else f"{operand}.T"
+
+    def _print_Reduction(self, node: ex.Reduction) -> str:
+        axes = tuple(range(1, node.operand.rank + 1))
+        if not self.batched(node):
+            return f"{self.inner(node.operand, ATOM)}.{node.kind}()" if axes else self.inner(node.operand, ATOM)
+        axis = {0: "", 1: "axis=1", 2: "axis=(1, 2)"}[len(axes)]
+        return f"{self.inner(node.operand, ATOM)}.{node.kind}({axis})" if axes else self.inner(node.operand, ATOM)
+
+    def _print_Outer(self, node: ex.Outer) -> str:
+        left, right = node.args
+        if not self.batched(node):
+            return f"np.outer({self._print(left)}, {self._print(right)})"
+        return f"{self.inner(left, ATOM)}[..., :, None] * {self.inner(right, ATOM)}[..., None, :]"
+
+    def over_batch(self, node: ex.Expression) -> str:
+        """Print Σ over the batch of ``node``, by one matrix product where an outer product is summed."""
+        rule = _batch_sums.get(type(node))
+        code = None if rule is None else rule(self, node)
+        if code is not None:
+            return code
+        return f"{self.inner(node, ATOM)}.sum(axis=0)" if self.batched(node) else f"batch * {self.inner(node, ATOM)}"
+
+
+def _sum_outer(printer: BatchPrinter, node: ex.Outer) -> str | None:
+    left, right = node.args
+    if printer.batched(left) and printer.batched(right):
+        return f"{printer.inner(left, ATOM)}.T @ {printer.inner(right, ATOM)}"
+    if not printer.batched(node):
+        return None
+    sides = [f"{printer.inner(s, ATOM)}.sum(axis=0)" if printer.batched(s) else str(printer._print(s)) for s in node.args]
+    return f"np.outer({sides[0]}, {sides[1]})"
+
+
+def _sum_terms(printer: BatchPrinter, node: ex.OrderedSum) -> str:
+    negatives = [isinstance(term, ex.Negative) for term in node.args]
+    codes = [
+        printer.over_batch(term.args[0] if negative else term)
+        for negative, term in zip(negatives, node.args, strict=True)
+    ]
+    code = ("-" if negatives[0] else "") + codes[0]
+    for negative, part in zip(negatives[1:], codes[1:], strict=True):
+        code += f" - ({part})" if negative else f" + {part}"
+    return code
+
+
+def _sum_product(printer: BatchPrinter, node: ex.MatrixProduct) -> str | None:
+    left, right = node.args
+    if not printer.batched(right):
+        return f"({printer.over_batch(left)}) @ {printer.inner(right, ATOM)}" if left.rank == 2 else None
+    if not printer.batched(left) and right.rank == 2:
+        return f"{printer.inner(left, ATOM)} @ ({printer.over_batch(right)})"
+    return None
+
+
+def _sum_hadamard(printer: BatchPrinter, node: ex.Hadamard) -> str | None:
+    """Take the factors without a batch out of the sum; what is left must have the rank of the whole."""
+    inside = [factor for factor in node.args if printer.batched(factor)]
+    outside = [factor for factor in node.args if not printer.batched(factor)]
+    if len(inside) != 1 or not outside or inside[0].rank != node.rank:
+        return None
+    return " * ".join([*(printer.inner(f, ATOM) for f in outside), f"({printer.over_batch(inside[0])})"])
+
+
+_batch_sums: Mapping[type, Callable[[BatchPrinter, Any], str | None]] = {
+    ex.Outer: _sum_outer,
+    ex.OrderedSum: _sum_terms,
+    ex.Negative: lambda printer, node: f"-({printer.over_batch(node.args[0])})",
+    ex.Transposed: lambda printer, node: f"({printer.over_batch(node.args[0])}).T",
+    ex.MatrixProduct: _sum_product,
+    ex.Hadamard: _sum_hadamard,
+}
