@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from rnnsym.errors import DerivationError
+from rnnsym.evidence.checks import EXAMPLES, Progress, check_function, check_network
+from rnnsym.evidence.reports import Report
 from rnnsym.evidence.verification import verify
 from rnnsym.model.networks import Network
 from rnnsym.numerics.compilation import CompiledNetwork, compile_network
 from rnnsym.writing.derivation import Derivation
 from rnnsym.writing.sections import derivation
 
-__all__ = ["compile", "derive"]
+__all__ = ["check", "check_gradient", "compile", "derive"]
 
 
-def derive(network: Network, steps: int | None = 3, *, sizes: Mapping[str, int] | None = None, seed: int = 0) -> Derivation:
+def derive(
+    network: Network, steps: int | None = 3, *, sizes: Mapping[str, int] | None = None, seed: int = 0
+) -> Derivation:
     """∂L/∂W = Σ_j ∂L/∂ŷ · ∂ŷ/∂o_T · (Π_{t=T…j+1} ∂o_t/∂o_{t−1}) · ∂⁺o_j/∂W, derived and checked line by line.
 
     ``steps`` is T; ``sizes`` (such as ``{"d": 5, "n": 3, "k": 1}``) adds numbers to the tables of shapes and of
@@ -28,13 +33,15 @@ def derive(network: Network, steps: int | None = 3, *, sizes: Mapping[str, int] 
     True
     """
     if steps is None:
-        raise DerivationError("steps=None, a symbolic T with its proof by induction, is not supported yet: give a number")
+        raise DerivationError(
+            "steps=None, a symbolic T with its proof by induction, is not supported yet: give a number"
+        )
     if isinstance(steps, bool) or not isinstance(steps, int):
         raise DerivationError(f"steps must be a whole number, but it is {steps!r}")
     return verify(derivation(network, steps, sizes), seed)
 
 
-def compile(network: Network, backend: str = "numpy") -> CompiledNetwork:  # noqa: A001 - the contract's name
+def compile(network: Network, backend: str = "numpy") -> CompiledNetwork:
     """L(θ) and ∂L/∂θ as functions of arrays; ``.source`` is the module they run. Errors: see ``CompiledNetwork``.
 
     >>> import rnnsym
@@ -43,3 +50,43 @@ def compile(network: Network, backend: str = "numpy") -> CompiledNetwork:  # noq
     True
     """
     return compile_network(network, backend)
+
+
+def check(network: Network, seed: int = 0, *, max_examples: int = EXAMPLES, progress: Progress | None = None) -> Report:
+    """Judge our own derivation and generated code of ``network`` against every witness.
+
+    Path sum, adjoint recursion and total derivative must agree exactly (modulo a prime, line by line, T = 1, 2, 3, 7),
+    with ``sympy.diff`` of the nested loss at T = 2, and the code with extrapolated central differences on
+    ``max_examples`` drawn examples (T = 1 … 7, padded batches, initial states). Errors: NetworkError, CheckError.
+
+    >>> import rnnsym
+    >>> rnnsym.check(rnnsym.Network(rnnsym.cells["simple"]), max_examples=3).passed
+    True
+    """
+    return check_network(network, seed, max_examples, progress)
+
+
+def check_gradient(
+    function: Callable[..., Any],
+    network: Network,
+    seed: int = 0,
+    *,
+    max_examples: int = EXAMPLES,
+    progress: Progress | None = None,
+) -> Report:
+    """Judge your gradient: ``function(parameters, inputs, targets, …)`` returns (loss, {parameter: gradient}).
+
+    It is called by keyword with the arguments of ``value_and_grad``; ``initial_state`` and ``lengths`` are drawn
+    only if it takes them. What it returns is compared with extrapolated central differences of the network's own equations.
+
+    >>> import rnnsym
+    >>> network = rnnsym.Network(rnnsym.cells["simple"])
+    >>> run = rnnsym.compile(network)
+    >>> def forgets_the_bias(parameters, inputs, targets):
+    ...     loss, gradients = run.value_and_grad(parameters, inputs, targets)
+    ...     return loss, gradients | {"b": 0 * gradients["b"]}
+    >>> report = rnnsym.check_gradient(forgets_the_bias, network, max_examples=10)
+    >>> report.passed, report.findings[0].parameter
+    (False, 'b')
+    """
+    return check_function(function, network, seed, max_examples, progress)

@@ -13,6 +13,7 @@ from rnnsym.model.networks import Network
 from rnnsym.numerics.validation import Float
 
 LARGEST = {"d": 4, "n": 4, "k": 2}
+MOST = max(LARGEST.values())
 LONGEST = 7
 LARGEST_BATCH = 3
 GRID = 16  # entries are multiples of 1/16 times a scale: round numbers to read, no two of them alike by rounding
@@ -44,9 +45,7 @@ class Example:
 
 
 @st.composite
-def examples(
-    draw: st.DrawFn, network: Network, *, with_state: bool = True, with_lengths: bool = True
-) -> Example:
+def examples(draw: st.DrawFn, network: Network, *, with_state: bool = True, with_lengths: bool = True) -> Example:
     """Draw an example: sizes first of small ranges, then pools of round numbers, sliced to the shapes.
 
     Shapes shrink towards one unit and one step, numbers towards zero.
@@ -55,10 +54,11 @@ def examples(
     steps = draw(st.integers(1, LONGEST), label="T")
     batch = draw(st.integers(1, LARGEST_BATCH), label="batch")
     scale = draw(st.sampled_from(SCALES), label="scale of the weights")
-    parameters = {name: scale * draw(_pool(shape), label=name) for name, shape in network.shapes(**sizes).items()}
+    shapes = network.shapes(**sizes)
+    parameters = {name: scale * draw(_pool(shape, MOST ** len(shape)), label=name) for name, shape in shapes.items()}
     values = network.size_values(**sizes)
     lengths_of = [int(length.xreplace(values)) for length in network.input.shape]
-    inputs = draw(_pool((batch, steps, *lengths_of)), label="inputs")
+    inputs = draw(_pool((batch, steps, *lengths_of), LARGEST_BATCH * LONGEST * MOST), label="inputs")
     outputs = (batch, *(int(length.xreplace(values)) for length in network.target.shape))
     targets = draw(_targets(network, outputs), label="targets")
     state = draw(_states(network, values, batch), label="initial state") if with_state else None
@@ -66,18 +66,22 @@ def examples(
     return Example(parameters, inputs, targets, state, lengths, sizes)
 
 
-def _pool(shape: tuple[int, ...]) -> st.SearchStrategy[Float]:
+def _pool(shape: tuple[int, ...], largest: int) -> st.SearchStrategy[Float]:
+    """Draw ``largest`` numbers whatever the shape and slice, so that a shape can shrink and leave the numbers alone."""
     count = int(np.prod(shape, dtype=int))
-    numbers = st.lists(st.integers(-GRID, GRID), min_size=count, max_size=count)
-    return numbers.map(lambda entries: np.array(entries, dtype=np.float64).reshape(shape) / GRID)
+    numbers = st.lists(st.integers(-GRID, GRID), min_size=max(largest, count), max_size=max(largest, count))
+    return numbers.map(lambda entries: np.array(entries[:count], dtype=np.float64).reshape(shape) / GRID)
 
 
 def _targets(network: Network, shape: tuple[int, ...]) -> st.SearchStrategy[Float]:
     entry, count = losses[network.loss], int(np.prod(shape, dtype=int))
     bounded = np.isfinite(entry.lower) and np.isfinite(entry.upper)
-    values = (entry.lower, entry.upper, entry.lower + 0.3 * (entry.upper - entry.lower)) if bounded else (0.0, 1.0, -0.7)
-    numbers = st.lists(st.sampled_from(values), min_size=count, max_size=count)
-    return numbers.map(lambda entries: np.array(entries, dtype=np.float64).reshape(shape))
+    values = (
+        (entry.lower, entry.upper, entry.lower + 0.3 * (entry.upper - entry.lower)) if bounded else (0.0, 1.0, -0.7)
+    )
+    largest = max(LARGEST_BATCH * LARGEST["k"], count)
+    numbers = st.lists(st.sampled_from(values), min_size=largest, max_size=largest)
+    return numbers.map(lambda entries: np.array(entries[:count], dtype=np.float64).reshape(shape))
 
 
 @st.composite
@@ -85,7 +89,7 @@ def _states(draw: st.DrawFn, network: Network, values: dict[Any, Any], batch: in
     if not draw(st.booleans()):
         return None
     shapes = {s.variable.name: tuple(int(n.xreplace(values)) for n in s.variable.shape) for s in network.states}
-    return {name: draw(_pool((batch, *shape))) for name, shape in shapes.items()}
+    return {name: draw(_pool((batch, *shape), LARGEST_BATCH * MOST)) for name, shape in shapes.items()}
 
 
 @st.composite

@@ -1,4 +1,4 @@
-"""``sympy.diff`` of the fully nested loss, component by component: an oracle for small T that shares no rule with ours."""
+"""``sympy.diff`` of the fully nested loss, entry by entry: an oracle for small T that shares no rule with ours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_STEPS = 4  # the nested expression grows about 3.5-fold with each step
 
 
 def nested_loss(graph: StepGraph, steps: int, sizes: Mapping[str, int]) -> tuple[Any, dict[Expression, Array]]:
-    """Return L as one SymPy scalar in the entries of parameters, inputs, target and initial state, and those entries."""
+    """Return L as one SymPy scalar in the entries of all parameters, inputs, target and states, and those entries."""
     if steps > MAX_STEPS:
         raise CheckError(f"the nested loss is an oracle for at most {MAX_STEPS} steps, but steps is {steps}")
     values: dict[Expression, Array] = {}
@@ -59,7 +59,9 @@ def differing_entries(graph: StepGraph, draw: Draw) -> dict[str, tuple[int, int]
     """Return {parameter: (entries that differ, entries compared)} between ``sympy.diff`` and the sum over paths."""
     point = Point(graph, draw)
     loss, entries = nested_loss(graph, draw.steps, draw.sizes)
-    values = {symbol: residue.value for leaf, array in entries.items() for symbol, residue in _pairs(array, point.value(leaf))}
+    values = {
+        symbol: residue.value for leaf, array in entries.items() for symbol, residue in _pairs(array, point.value(leaf))
+    }
     counts = {}
     for parameter, found in paths(graph, draw.steps).items():
         total = [point.value(path.term) for path in found]
@@ -80,5 +82,3 @@ def _compare(loss: Any, symbols: Array, total: Array, values: dict[Any, int], po
 def _pairs(left: Array, right: Array) -> Any:
     first, second = np.asarray(left, dtype=object), np.asarray(right, dtype=object)
     return zip(first.reshape(-1), second.reshape(-1), strict=True)
-
-

@@ -1,4 +1,4 @@
-"""A network at one random point modulo a prime: values of every quantity, derivatives by tangents, meanings of notation.
+"""A network at one random point modulo a prime: values of all quantities, derivatives by tangents, meanings of notation.
 
 Derivatives come forward, by dual numbers over the network's own equations: neither the pullbacks nor the Jacobians
 nor the recursion that they judge take part.
@@ -20,7 +20,6 @@ from rnnsym.errors import CheckError
 from rnnsym.evidence.residues import Atoms, Residue, random_array, residue_arithmetic, with_tangents
 from rnnsym.model.evaluation import Array, evaluate
 from rnnsym.model.expressions import Expression, Parameter, T, Variable, at_step
-
 
 LONGEST_DIRECT = 12  # beyond this many steps, tangents from each step to the loss would cost T² step evaluations
 
@@ -169,10 +168,12 @@ class Point:
 
     def along(self, parameter: Parameter, direction: Array) -> Residue:
         """Return the derivative of L as ``parameter`` moves in one direction."""
-        seeded = np.empty(np.shape(direction), dtype=object)
-        for place in np.ndindex(seeded.shape):
-            tangent = np.array([np.asarray(direction)[place].value], dtype=object)
-            seeded[place] = Residue(np.asarray(self.value(parameter))[place].value, tangent)
+        base, way = (np.asarray(array, dtype=object) for array in (self.value(parameter), direction))
+        seeded: Array = np.empty(base.shape, dtype=object)
+        for place in np.ndindex(base.shape):
+            tangent = np.zeros(1, dtype=object)
+            tangent[0] = _entry(way, place).value
+            seeded[place] = Residue(_entry(base, place).value, tangent)
         loss = self.graph.loss.target
         reached = self._propagate({parameter: seeded if seeded.shape else seeded[()]}, (loss,), no.Total)
         return Residue(int(_tangents(reached[loss], 1)[0, 0]))
@@ -202,7 +203,7 @@ class Point:
         )
 
     def _between(self, seeds: dict[Any, Array], targets: tuple[Any, ...], *, within_step: bool) -> list[Assignment]:
-        """The assignments that can carry a tangent: after the seeds, up to the targets, of one step alone if so asked."""
+        """The assignments that can carry a tangent: from the seeds to the targets, of one step alone if so asked."""
         places = {assignment.target: place for place, assignment in enumerate(self.assignments)}
         first = min((places.get(seed, -1) for seed in seeds), default=-1)
         if first < 0:
@@ -219,6 +220,11 @@ class Point:
     def _start_of_step(self, target: Any) -> int:
         cell = len(self.graph.cell)
         return (int(target.step) - 1) * cell if target.step is not None else self.steps * cell
+
+
+def _entry(array: Array, place: tuple[int, ...]) -> Residue:
+    entry: Residue = array[place]
+    return entry
 
 
 def _step_of(by: Any) -> Any:
@@ -256,5 +262,3 @@ def same(left: Array, right: Array) -> tuple[int, int]:
         return max(first.size, second.size, 1), max(first.size, second.size, 1)
     differing = sum(a.value != b.value for a, b in zip(first.reshape(-1), second.reshape(-1), strict=True))
     return differing, first.size
-
-

@@ -1,8 +1,8 @@
 """Exact arithmetic modulo a large prime, with tangents: the strongest witness for an identity.
 
 Two rational functions that differ agree at a random point with probability at most degree/p (Schwartz 1980; Zippel
-1979). tanh, σ, log, … enter as opaque atoms: one random residue for each function and argument, the same wherever the same
-argument recurs. Slopes come from SymPy's own derivatives, not from the table that they are to judge.
+1979). tanh, σ, log, … enter as opaque atoms: one random residue for each function and argument, the same wherever
+the same argument recurs. Slopes come from SymPy's own derivatives, not from the table that they are to judge.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Atoms:
 
     def apply(self, function: str, array: Array) -> Array:
         """Apply a function of the table to each entry, derivative included."""
-        arrays = np.asarray(array, dtype=object)
+        arrays: Array = np.asarray(array, dtype=object)
         result = np.empty(arrays.shape, dtype=object)
         for place in np.ndindex(arrays.shape):
             result[place] = self._call(function, arrays[place])
@@ -194,6 +194,7 @@ def _function_name(node: Any) -> str:
 
 def residue_arithmetic(atoms: Atoms, sizes: dict[Any, int]) -> Arithmetic:
     """Return the interpreter's arithmetic over residues."""
+
     def number(value: Any) -> Residue:
         rational = sympy.Rational(value)
         return Residue(int(rational.p) * pow(int(rational.q), -1, PRIME) % PRIME)

@@ -1,23 +1,23 @@
 """Running error bounds: how far float64 may stray from the exact gradient in the natural algorithm.
 
 Each number carries a first-order bound of its rounding error: |fl(a ∘ b) − (a ∘ b)| ≤ u |a ∘ b| for the four operations
-(Higham 2002, section 2.2), inherited errors added to first order (section 3.3). A function adds ``FUNCTION_ULPS`` units.
-The bound is taken along our own recursion; another order of the same sums differs by a small factor, ``SLACK``.
+(Higham 2002, section 2.2), inherited errors added to first order (section 3.3). A function adds
+``FUNCTION_ULPS`` units. The bound is taken along our own recursion; another order of the same sums differs by a small factor, ``SLACK``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Union
 
 import numpy as np
 
 from rnnsym.calculus.adjoints import adjoint_recursion
-from rnnsym.calculus.notation import Adjoint
 from rnnsym.calculus.rules import slope
-from rnnsym.calculus.unrolling import StepGraph, at_last_step
+from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.model.evaluation import Arithmetic, Array, evaluate
-from rnnsym.model.expressions import ZERO, Elementwise, Expression, Parameter, Variable, at_step
+from rnnsym.model.expressions import ZERO, Elementwise, Expression, Parameter, T, Variable, t
 from rnnsym.numerics.functions import elementwise_functions
 
 UNIT = float(np.finfo(np.float64).eps) / 2
@@ -87,7 +87,7 @@ def bounded_array(array: Any) -> Array:
 
 
 def _apply(function: str, array: Array) -> Array:
-    arrays = np.asarray(array, dtype=object)
+    arrays: Array = np.asarray(array, dtype=object)
     result = np.empty(arrays.shape, dtype=object)
     for place in np.ndindex(arrays.shape):
         result[place] = _call(function, arrays[place])
@@ -100,14 +100,23 @@ def _call(function: str, argument: Bounded) -> Bounded:
     return Bounded(value, steepness * argument.error + FUNCTION_ULPS * 2 * UNIT * abs(value))
 
 
+_ARGUMENT, _OUTPUT = Variable("argument", ()), Variable("output", ())
+_PLAIN = Arithmetic(float, lambda name, value: elementwise_functions()[name](value), {})
+
+
+@cache
+def _slope_of(function: str) -> Expression:
+    return slope(Elementwise(function, _ARGUMENT), _OUTPUT)
+
+
 def _slope_at(function: str, argument: float, output: float) -> float:
-    a, o = Variable("argument", ()), Variable("output", ())
-    known = {a: np.float64(argument), o: np.float64(output)}
-    plain = Arithmetic(float, lambda name, value: elementwise_functions()[name](value), {})
-    return float(evaluate(slope(Elementwise(function, a), o), lambda node: known[node], plain))
+    known = {_ARGUMENT: np.float64(argument), _OUTPUT: np.float64(output)}
+    return float(evaluate(_slope_of(function), lambda node: known[node], _PLAIN))
 
 
-def gradient_bounds(graph: StepGraph, sizes: dict[Any, int], leaves: dict[Expression, Any], steps: int) -> dict[str, Array]:
+def gradient_bounds(
+    graph: StepGraph, sizes: dict[Any, int], leaves: dict[Expression, Any], steps: int
+) -> dict[str, Array]:
     """Return {parameter: bound of the rounding error of ∂L/∂parameter} for one sequence of ``steps`` steps.
 
     ``leaves`` gives the float64 values of parameters, x_1 … x_T, the initial states and the target.
@@ -122,60 +131,59 @@ class _Sweep:
     """The forward pass and the recursion over numbers with bounds."""
 
     def __init__(self, graph: StepGraph, values: dict[Expression, Array], arithmetic: Arithmetic, steps: int) -> None:
-        self.graph, self.values, self.arithmetic, self.steps = graph, values, arithmetic, steps
+        self.graph, self.leaves, self.arithmetic, self.steps = graph, values, arithmetic, steps
         self.recursion = adjoint_recursion(graph)
         self.totals: dict[Parameter, Array] = {}
-        self._forward()
-        self._backward()
+        self.tape: list[dict[Expression, Array]] = []
+        self._backward(self._forward())
 
     def gradient(self, parameter: Parameter) -> Array:
         """Return ∂L/∂parameter with bounds; a parameter that L does not depend on has an exact zero."""
-        return self.totals.get(parameter, bounded_array(np.zeros(np.shape(self.values[parameter]))))
+        return self.totals.get(parameter, bounded_array(np.zeros(np.shape(self.leaves[parameter]))))
 
-    def _value(self, expression: Expression) -> Array:
-        return evaluate(expression, lambda node: self.values[node], self.arithmetic)
+    def _value(self, expression: Expression, now: dict[Expression, Array]) -> Array:
+        return evaluate(expression, lambda node: now[node], self.arithmetic)
 
-    def _forward(self) -> None:
+    def _forward(self) -> dict[Expression, Array]:
+        now = dict(self.leaves) | {state: self.leaves[state.at(0)] for state in self.graph.states}
         for step in range(1, self.steps + 1):
+            now[self.graph.network.input] = now[self.graph.network.input.at(step)]
+            now |= {state.at(t - 1): now[state] for state in self.graph.states}
             for a in self.graph.cell:
-                self.values[a.target.at(step)] = self._value(at_step(a.value, step))
+                now[a.target] = self._value(a.value, now)
+            self.tape.append(dict(now))
+        now |= {state.at(T): now[state] for state in self.graph.states}
         for a in self.graph.readout:
-            self.values[a.target] = self._value(self._last(a.value))
+            now[a.target] = self._value(a.value, now)
+        return now
 
-    def _last(self, expression: Expression) -> Expression:
-        return at_last_step(expression, self.steps)
-
-    def _backward(self) -> None:
+    def _backward(self, now: dict[Expression, Array]) -> None:
         for a in self.recursion.readout:
-            self.values[a.target] = self._value(self._last(a.value))
+            now[a.target] = self._value(a.value, now)
         for parameter, value in self.recursion.readout_gradients.items():
-            self.totals[parameter] = self._value(self._last(value))
-        arriving = {s: self.recursion.final.get(s) for s in self.graph.states}
-        carried = {s: self._zero(s) if value is None else self._value(self._last(value)) for s, value in arriving.items()}
-        for step in range(self.steps, 0, -1):
-            carried = self._step_back(step, carried)
+            self.totals[parameter] = self._value(value, now)
+        final = self.recursion.final
+        carried = {s: self._value(final[s], now) if s in final else self._zero(s) for s in self.graph.states}
+        for before in reversed(self.tape):
+            carried = self._step_back(before, carried)
 
     def _zero(self, state: Variable) -> Array:
-        return bounded_array(np.zeros(np.shape(self.values[state.at(0)])))
+        return bounded_array(np.zeros(np.shape(self.leaves[state.at(0)])))
 
-    def _step_back(self, step: int, carried: dict[Variable, Array]) -> dict[Variable, Array]:
+    def _step_back(self, now: dict[Expression, Array], carried: dict[Variable, Array]) -> dict[Variable, Array]:
         for a in self.recursion.step:
-            variable = a.target.variable
-            start = carried.get(variable)
-            value = None if a.value == ZERO else self._value(at_step(a.value, step))
+            start = carried.get(a.target.variable)
+            value = None if a.value == ZERO else self._value(a.value, now)
             both = [part for part in (start, value) if part is not None]
-            self.values[Adjoint(variable.at(step))] = sum(both[1:], both[0])
+            now[a.target] = sum(both[1:], both[0])
         for parameter, value in self.recursion.step_gradients.items():
-            term = self._value(at_step(value, step))
+            term = self._value(value, now)
             self.totals[parameter] = self.totals[parameter] + term if parameter in self.totals else term
-        return {
-            s: self._value(at_step(self.recursion.carry[s], step)) if s in self.recursion.carry else self._zero(s)
-            for s in self.graph.states
-        }
+        carry = self.recursion.carry
+        return {s: self._value(carry[s], now) if s in carry else self._zero(s) for s in self.graph.states}
 
 
 def _errors(array: Array) -> Array:
     entries = np.asarray(array, dtype=object)
     errors = np.array([entry.error for entry in entries.reshape(-1)]).reshape(entries.shape)
     return SLACK * errors
-

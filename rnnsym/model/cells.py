@@ -138,3 +138,13 @@ def _built_in(name: str) -> Cell:
 
 
 cells = Cells()
+
+
+def recommended_readout(cell: Cell) -> str:
+    """Return the readout that the table recommends for a built-in cell; NetworkError for any other cell."""
+    entry = entries.get(cell.name)
+    if entry is None or entry.text != cell.text:
+        states = ", ".join(state.variable.name for state in cell.states)
+        raise NetworkError(f"the network of the cell {cell.name} needs a readout, such as "
+                           f"'yhat = sigmoid({cell.states[-1].variable.name} @ W_y + b_y)' from its states ({states})")
+    return entry.readout

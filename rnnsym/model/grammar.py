@@ -199,13 +199,16 @@ class _Reader:
         if isinstance(tree.op, (ast.Add, ast.Sub)):
             chain = (ast.Add, ast.Sub)
         repeat = isinstance(tree.op, (ast.Add, ast.Sub, ast.Mult))
-        right: list[Node] = []
+        links: list[ast.BinOp] = []
         left: ast.expr = tree
-        while isinstance(left, ast.BinOp) and isinstance(left.op, chain) and (repeat or not right):
-            operand = self.node(left.right, depth + 1)
-            right.append(_negative(operand) if isinstance(left.op, ast.Sub) else operand)
+        while isinstance(left, ast.BinOp) and isinstance(left.op, chain) and (repeat or not links):
+            links.append(left)
             left = left.left
-        return (self.node(left, depth + 1), *reversed(right))
+        operands = [self.node(left, depth + 1)]
+        for link in reversed(links):
+            operand = self.node(link.right, depth + 1)
+            operands.append(_negative(operand) if isinstance(link.op, ast.Sub) else operand)
+        return tuple(operands)
 
     def power(self, tree: ast.BinOp, place: Place, depth: int) -> Node:
         exponent = self.node(tree.right, depth + 1)

@@ -12,7 +12,7 @@ from typing import Any
 import sympy
 
 from rnnsym.errors import NetworkError, RnnsymError
-from rnnsym.model.cells import Cell, State
+from rnnsym.model.cells import Cell, State, recommended_readout
 from rnnsym.model.equations import Equation, Equations, read_equations
 from rnnsym.model.expressions import (
     Constant,
@@ -59,7 +59,7 @@ class ParameterCount:
 
 @dataclass(frozen=True)
 class Network:
-    """A cell, its readout ``yhat = …``, the loss of (ŷ, target), and the topology.
+    """A cell, its readout ``yhat = …`` (a built-in cell's recommended one where absent), the loss and the topology.
 
     Errors: NetworkError for an unknown loss or topology and for a readout that does not fit the cell; EquationError
     with line and column, marked "in the readout", for its text.
@@ -71,7 +71,7 @@ class Network:
     """
 
     cell: Cell
-    readout: str = "yhat = sigmoid(o @ W_o + b_o)"
+    readout: str = ""
     loss: str = "binary_cross_entropy"
     topology: str = "many-to-one"
     _readout: Equations = field(init=False, repr=False, compare=False)
@@ -79,6 +79,8 @@ class Network:
     def __post_init__(self) -> None:
         if not isinstance(self.cell, Cell):
             raise NetworkError(f"the cell must be a Cell, like rnnsym.cells['lstm'], not {type(self.cell).__name__}")
+        if not self.readout:
+            object.__setattr__(self, "readout", recommended_readout(self.cell))
         _check_choice("loss", self.loss, tuple(losses), ())
         _check_choice("topology", self.topology, tuple(topologies), PLANNED_TOPOLOGIES)
         found = read_equations(self.readout, _readout_context(self.cell))

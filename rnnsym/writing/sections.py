@@ -32,7 +32,7 @@ from rnnsym.model.expressions import (
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.writing.derivation import Derivation, Section, Step
-from rnnsym.writing.layout import Style
+from rnnsym.writing.layout import style_of
 from rnnsym.writing.tables import count_section, notation_section
 
 WERBOS = "Werbos 1990, Proc. IEEE 78(10)"
@@ -46,14 +46,14 @@ def derivation(network: Network, steps: int, sizes: Mapping[str, int] | None = N
     """Derive the gradient of ``network`` over ``steps`` steps, unchecked; ``sizes`` fills in numbers where given."""
     graph = graph_of(network)
     recursion = adjoint_recursion(graph)
-    style = Style(network.convention, graph.states[0].name if len(graph.states) == 1 else None)
+    style = style_of(network)
     return Derivation(
-        title=f"Backpropagation through time: {network.cell.name}, {network.topology}, {steps} steps",
+        title=f"Backpropagation through time: {network.cell.name}, {network.topology}, {count_steps(steps)}",
         network=network,
         length=steps,
         style=style,
         sections=(
-            notation_section(graph, sizes),
+            notation_section(graph, sizes, style),
             _forward(graph, steps),
             _loss(graph),
             _local(graph, steps),
@@ -64,6 +64,11 @@ def derivation(network: Network, steps: int, sizes: Mapping[str, int] | None = N
             count_section(network, sizes),
         ),
     )
+
+
+def count_steps(steps: int) -> str:
+    """Return «1 step» or «3 steps»."""
+    return "1 step" if steps == 1 else f"{steps} steps"
 
 
 def _forward(graph: StepGraph, steps: int) -> Section:

@@ -1,0 +1,5 @@
+"""``python -m rnnsym`` is ``rnnsym``."""
+
+from rnnsym.cli import main
+
+main()

@@ -1,0 +1,143 @@
+"""The commands, thin: they read options, call the public functions, write what comes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+application = typer.Typer(
+    name="rnnsym",
+    help="Derive, run, check and print the gradients of recurrent neural networks.",
+    rich_markup_mode=None,  # plain help answers in a tenth of a second
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+CellOption = Annotated[str, typer.Option("--cell", help="A built-in cell (see: rnnsym cells).")]
+NetworkOption = Annotated[Path | None, typer.Option("--network", help="A TOML file that describes a network.")]
+StepsOption = Annotated[int, typer.Option("--steps", help="The number of time steps T.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Repeats a run exactly.")]
+OutputOption = Annotated[
+    Path | None, typer.Option("-o", "--output", help="A file to write; standard output if absent.")
+]
+SIMPLE = "simple"
+
+
+@application.command()
+def report(
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.")] = Path("rnnsym-report"),
+    cell: CellOption = SIMPLE,
+    network: NetworkOption = None,
+    corpus: Annotated[Path | None, typer.Option("--corpus", help="A CSV file with the header text,label.")] = None,
+    steps: StepsOption = 3,
+    seed: SeedOption = 0,
+) -> int:
+    """Derivation, code, checks and figures of a network on a corpus of labelled texts, in one folder."""
+    from rnnsym.cli.inputs import chosen_network
+    from rnnsym.cli.report import Request, write_report
+
+    passed = write_report(Request(chosen_network(cell, network), corpus, steps, seed), output)
+    typer.echo(f"{output / 'index.html'}")
+    return 0 if passed else 1
+
+
+@application.command()
+def derive(
+    cell: CellOption = SIMPLE,
+    network: NetworkOption = None,
+    steps: StepsOption = 3,
+    form: Annotated[str, typer.Option("--format", help="text, latex or html.")] = "text",
+    output: OutputOption = None,
+    seed: SeedOption = 0,
+) -> int:
+    """Print the derivation of the gradient, every line checked."""
+    import rnnsym
+    from rnnsym.cli.inputs import chosen_network, one_of
+    from rnnsym.cli.outputs import deliver
+
+    one_of("--format", form, ("text", "latex", "html"))
+    document = rnnsym.derive(chosen_network(cell, network), steps=steps, seed=seed)
+    deliver(getattr(document, form)(), output)
+    return 0
+
+
+@application.command()
+def check(
+    cell: CellOption = SIMPLE,
+    network: NetworkOption = None,
+    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    output: OutputOption = None,
+    examples: Annotated[int, typer.Option("--examples", help="How many examples are drawn.")] = 40,
+    seed: SeedOption = 0,
+) -> int:
+    """Judge the derivation and the generated code against every witness; exit status 1 where something is wrong."""
+    import rnnsym
+    from rnnsym.cli.inputs import chosen_network, one_of
+    from rnnsym.cli.outputs import deliver
+    from rnnsym.cli.progress import progress_bar
+
+    one_of("--format", form, ("text", "json"))
+    found = chosen_network(cell, network)
+    with progress_bar() as stage:
+        outcome = rnnsym.check(found, seed, max_examples=examples, progress=stage("checking examples"))
+    deliver(outcome.as_json() if form == "json" else f"{outcome}\n", output)
+    return 0 if outcome.passed else 1
+
+
+@application.command()
+def code(cell: CellOption = SIMPLE, network: NetworkOption = None, output: OutputOption = None) -> int:
+    """Print the NumPy module that computes the loss and its gradient."""
+    import rnnsym
+    from rnnsym.cli.inputs import chosen_network
+    from rnnsym.cli.outputs import deliver
+
+    deliver(rnnsym.compile(chosen_network(cell, network)).source, output)
+    return 0
+
+
+@application.command()
+def figures(
+    names: Annotated[list[str] | None, typer.Argument(help="Names of figures; all if absent.")] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write into.")] = Path(),
+    form: Annotated[str, typer.Option("--format", help="svg, pdf or png.")] = "svg",
+    listing: Annotated[bool, typer.Option("--list", help="List the figures and stop.")] = False,
+    cell: CellOption = SIMPLE,
+    network: NetworkOption = None,
+    seed: SeedOption = 0,
+) -> int:
+    """Draw the figures of gradient flow."""
+    from rnnsym.cli.inputs import chosen_network, one_of
+    from rnnsym.cli.outputs import draw_figures, figure_titles
+
+    if listing:
+        typer.echo("\n".join(f"{name:20} {title}" for name, title in figure_titles().items()))
+        return 0
+    one_of("--format", form, ("svg", "pdf", "png"))
+    for name in names or ():
+        one_of("figure", name, tuple(figure_titles()))
+    for path in draw_figures(names or list(figure_titles()), chosen_network(cell, network), output, form, seed):
+        typer.echo(path)
+    return 0
+
+
+@application.command()
+def cells(name: Annotated[str | None, typer.Argument(help="A built-in cell.")] = None) -> int:
+    """List the built-in cells, or show one: its equations, shapes and parameter counts."""
+    from rnnsym.cli.inputs import describe_cell, list_cells
+
+    typer.echo(list_cells() if name is None else describe_cell(name))
+    return 0
+
+
+@application.callback(invoke_without_command=True)
+def version(
+    show: Annotated[bool, typer.Option("--version", help="Show the version and stop.", is_eager=True)] = False,
+) -> None:
+    """Derive, run, check and print the gradients of recurrent neural networks."""
+    if show:
+        import rnnsym
+
+        typer.echo(f"rnnsym {rnnsym.__version__}")
+        raise typer.Exit

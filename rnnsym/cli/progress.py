@@ -1,0 +1,28 @@
+"""Progress on standard error, so that standard output stays clean for what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+Advance = Callable[[int, int], None]
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str], Advance]]:
+    """Hand out a function that opens a line named by its argument and returns ``advance(done, total)``."""
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+
+        def stage(name: str) -> Advance:
+            task = progress.add_task(name, total=None)
+
+            def advance(done: int, total: int) -> None:
+                progress.update(task, completed=done, total=total)
+
+            return advance
+
+        yield stage

@@ -1,0 +1,149 @@
+"""The main job: one folder with the derivation, the code, the checks and the figures of a network on a corpus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import rnnsym
+from rnnsym.cli.outputs import draw_figures, figure_titles, whole_folder
+from rnnsym.cli.progress import Advance, progress_bar
+from rnnsym.cli.report_page import Content, Training, report_page
+from rnnsym.cli.typesetting import typeset
+from rnnsym.errors import DataError
+from rnnsym.evidence.reports import Report
+from rnnsym.model.networks import Network
+from rnnsym.model.text import Corpus, corpora
+from rnnsym.numerics.compilation import CompiledNetwork
+from rnnsym.writing.derivation import Derivation
+
+UNITS = 3  # the notes' hidden layer
+LEARNING_RATE = 0.5
+DESCENT_STEPS = 100
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a report is asked for; no corpus means the notes' three reviews."""
+
+    network: Network
+    corpus: Path | None
+    steps: int
+    seed: int
+
+
+def write_report(request: Request, folder: Path) -> bool:
+    """Write the report's folder whole, or nothing; True where every check passed."""
+    with whole_folder(folder) as work, progress_bar() as stage:
+        content = _content(request, work, stage)
+        advance = stage("typesetting")
+        typeset(work / "derivation.tex")
+        advance(1, 1)
+        files = sorted(path.name for path in work.iterdir() if path.is_file())
+        (work / "index.html").write_text(report_page(content, files), encoding="utf-8")
+    return content.report.passed
+
+
+def _content(request: Request, work: Path, stage: Callable[[str], Advance]) -> Content:
+    corpus = corpora["reviews"] if request.corpus is None else Corpus.from_csv(request.corpus)
+    sizes = sizes_for(request.network, corpus)
+    _write_corpus(corpus, work)
+    derivation = _derived(request, sizes, work, stage("deriving"))
+    run = rnnsym.compile(request.network)
+    (work / "gradient.py").write_text(run.source, encoding="utf-8")
+    training = _train(run, corpus, sizes, request.seed, stage("gradient descent"))
+    report = rnnsym.check(request.network, request.seed, progress=stage("checking"))
+    (work / "checks.json").write_text(_checks(derivation, report), encoding="utf-8")
+    figures = _draw(request, work, stage("drawing"))
+    return Content(derivation, corpus, run.source, report, training, figures)
+
+
+def sizes_for(network: Network, corpus: Corpus) -> dict[str, int]:
+    """Return the sizes on a corpus: d words, three units, one label; DataError where the network has no one output."""
+    wanted = {"d": len(corpus.vocabulary), "n": UNITS, "k": 1}
+    sizes = {str(symbol): wanted.get(str(symbol), UNITS) for symbol in network.sizes}
+    values = network.size_values(**sizes)
+    outputs, inputs = (int(v.shape[0].xreplace(values)) for v in (network.output, network.input))
+    if (inputs, outputs) != (wanted["d"], 1):
+        raise DataError(
+            f"the network {network.cell.name} takes {inputs} features and gives {outputs} outputs, but the corpus "
+            f"{corpus.name} has {wanted['d']} words and one label a text: give the readout a weight of its own"
+        )
+    return sizes
+
+
+def _write_corpus(corpus: Corpus, work: Path) -> None:
+    batch = corpus.batch()
+    vocabulary = corpus.vocabulary
+    content = {
+        "name": corpus.name,
+        "vocabulary": {word: number for number, word in enumerate(vocabulary.words, start=1)},
+        "texts": [
+            {
+                "text": text,
+                "label": label,
+                "integers": vocabulary.encode(text),
+                "shape": list(vocabulary.one_hot(text).shape),
+            }
+            for text, label in zip(corpus.texts, corpus.labels, strict=True)
+        ],
+        "padded shape": list(batch.inputs.shape),
+        "lengths": [int(length) for length in batch.lengths],
+    }
+    (work / "corpus.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _derived(request: Request, sizes: dict[str, int], work: Path, advance: Advance) -> Derivation:
+    derivation = rnnsym.derive(request.network, request.steps, sizes=sizes, seed=request.seed)
+    (work / "derivation.tex").write_text(derivation.latex(), encoding="utf-8")
+    (work / "derivation.txt").write_text(derivation.text(), encoding="utf-8")
+    advance(1, 1)
+    return derivation
+
+
+def _train(run: CompiledNetwork, corpus: Corpus, sizes: dict[str, int], seed: int, advance: Advance) -> Training:
+    """Plain gradient descent on the whole corpus, from small random weights."""
+    random = np.random.default_rng(seed)
+    shapes = run.network.shapes(**sizes)
+    parameters = {name: random.normal(0.0, 0.5, size=shape) for name, shape in shapes.items()}
+    batch = corpus.batch()
+    gradient = partial(run.value_and_grad, inputs=batch.inputs, targets=batch.targets, lengths=batch.lengths)
+    losses = []
+    for step in range(DESCENT_STEPS):
+        loss, slopes = gradient(parameters)
+        losses.append(loss)
+        parameters = {name: value - LEARNING_RATE * slopes[name] for name, value in parameters.items()}
+        advance(step + 1, DESCENT_STEPS)
+    losses.append(gradient(parameters)[0])
+    outputs = run.predict(parameters, batch.inputs, lengths=batch.lengths)
+    return Training(LEARNING_RATE, tuple(losses), tuple(float(output) for output in outputs[:, 0]))
+
+
+def _checks(derivation: Derivation, report: Report) -> str:
+    lines: list[dict[str, Any]] = [
+        {
+            "section": section.key,
+            "rule": step.rule,
+            "why": step.why.replace("`", ""),
+            "checks": [vars(check) for check in step.checks],
+        }
+        for section in derivation.sections
+        for step in section.steps
+    ]
+    content = {"derivation": lines, "network": json.loads(report.as_json())}
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _draw(request: Request, work: Path, advance: Advance) -> dict[str, str]:
+    folder = work / "figures"
+    folder.mkdir()
+    titles = figure_titles()
+    for done, _ in enumerate(draw_figures(list(titles), request.network, folder, "svg", request.seed), start=1):
+        advance(done, len(titles))
+    return titles

@@ -1,0 +1,165 @@
+"""Checks of whole gradients: Hypothesis draws the examples, shrinks what fails, and a report says what was found."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import seed as fixed_seed
+from hypothesis.errors import Flaky, HypothesisWarning
+
+from rnnsym.calculus.unrolling import StepGraph, graph_of
+from rnnsym.errors import CheckError
+from rnnsym.evidence.examples import Example, examples
+from rnnsym.evidence.judging import Function, Tally, judge
+from rnnsym.evidence.oracles import differing_entries
+from rnnsym.evidence.points import Draw
+from rnnsym.evidence.reports import Finding, Report, Witness
+from rnnsym.evidence.verification import WITNESS, verify
+from rnnsym.model.networks import Network
+from rnnsym.numerics.compilation import compile_network
+from rnnsym.writing.sections import derivation
+
+EXAMPLES = 40  # covers every scale, T = 1 … 7 and padded batches several times over within a few seconds
+EXACT_STEPS = (1, 2, 3, 7)
+ORACLE_SIZES = {"d": 2, "n": 2, "k": 1}
+DIFFERENCES = "central differences in extended precision, extrapolated"
+REASON = "error estimate of the extrapolation plus a running bound of float64 rounding"
+Progress = Callable[[int, int], None]
+
+
+class _WrongGradientError(AssertionError):
+    """Tells Hypothesis that an example fails."""
+
+
+def check_function(
+    function: Function, network: Network, seed: int = 0, max_examples: int = EXAMPLES, progress: Progress | None = None
+) -> Report:
+    """Judge a function with the signature of ``value_and_grad`` on drawn examples."""
+    graph, tally = graph_of(network), Tally()
+    with_state, with_lengths = (_takes(function, name) for name in ("initial_state", "lengths"))
+    failures: list[tuple[Example, list[Finding]]] = []
+    drawn = 0
+
+    @fixed_seed(seed)
+    @settings(
+        max_examples=max_examples,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        report_multiple_bugs=False,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+    )
+    @given(examples(network, with_state=with_state, with_lengths=with_lengths))
+    def trial(example: Example) -> None:
+        nonlocal drawn
+        drawn += 1
+        if progress is not None:
+            progress(min(drawn, max_examples), max_examples)
+        findings = judge(function, graph, example, tally)
+        if findings:
+            failures.append((example, findings))
+            raise _WrongGradientError
+
+    unstable = _run(trial)
+    return _report(network, function, seed, tally, failures, unstable, with_state=with_state, with_lengths=with_lengths)
+
+
+def _run(trial: Callable[[], None]) -> bool:
+    """Run the trials; True where the same example failed once and passed once."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", HypothesisWarning)
+            trial()
+    except _WrongGradientError:
+        return False
+    except Flaky:
+        return True
+    return False
+
+
+def _takes(function: Function, name: str) -> bool:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    return any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _report(
+    network: Network,
+    function: Function,
+    seed: int,
+    tally: Tally,
+    failures: list[tuple[Example, list[Finding]]],
+    unstable: bool,
+    *,
+    with_state: bool,
+    with_lengths: bool,
+) -> Report:
+    counterexample, findings = failures[-1] if failures else (None, [])
+    if unstable:
+        findings = [
+            Finding("", "", "the function is not deterministic: the same arguments gave different answers"),
+            *findings,
+        ]
+    if not findings and tally.comparisons == 0:
+        findings = [Finding("", "", "nothing could be compared, and a check that compares nothing does not pass")]
+    untried = [name for name, taken in (("initial_state", with_state), ("lengths", with_lengths)) if not taken]
+    notes = [f"{name}: the function does not take it, so it was not drawn" for name in untried]
+    witness = Witness(DIFFERENCES, tally.comparisons, tally.error, tally.tolerance, REASON)
+    subject = f"{getattr(function, '__qualname__', 'the function')} against {network.cell.name}"
+    return Report(
+        subject, seed, tuple(findings), counterexample, (witness,), dict(tally.detectable), (*notes, *tally.undecided)
+    )
+
+
+def check_network(
+    network: Network, seed: int = 0, max_examples: int = EXAMPLES, progress: Progress | None = None
+) -> Report:
+    """Judge our own derivation and code of ``network``: exact identities, ``sympy.diff``, then drawn examples."""
+    graph = graph_of(network)
+    exact, exact_findings = _exact_witness(network, seed)
+    oracle, oracle_findings = _oracle_witness(graph, seed)
+    run = compile_network(network)
+    drawn = check_function(run.value_and_grad, network, seed, max_examples, progress)
+    return Report(
+        f"the derivation and the code of {network.cell.name}",
+        seed,
+        (*exact_findings, *oracle_findings, *drawn.findings),
+        drawn.counterexample,
+        (exact, oracle, *drawn.witnesses),
+        drawn.minimum_detectable_error,
+        drawn.undecided,
+    )
+
+
+def _exact_witness(network: Network, seed: int) -> tuple[Witness, list[Finding]]:
+    """Path sum, recursion and total derivative agree line by line, modulo a prime."""
+    compared, findings = 0, []
+    for steps in EXACT_STEPS:
+        try:
+            compared += len(verify(derivation(network, steps), seed).steps)
+        except CheckError as error:
+            findings.append(Finding("", "", f"at T = {steps}: {error}"))
+    return Witness(WITNESS, compared, float(len(findings)), 0.0, "exact: no tolerance"), findings
+
+
+def _oracle_witness(graph: StepGraph, seed: int) -> tuple[Witness, list[Finding]]:
+    """The path sum against ``sympy.diff`` of the nested loss, every component, at T = 2."""
+    sizes = {str(symbol): ORACLE_SIZES.get(str(symbol), 1) for symbol in graph.network.sizes}
+    if len(graph.cell) > 4:
+        sizes = {**sizes, "d": 1} if "d" in sizes else sizes
+    counts = differing_entries(graph, Draw(sizes, 2, seed))
+    findings = [
+        Finding(name, "", f"the sum over paths of {name} differs from sympy.diff in {wrong} of {total} entries")
+        for name, (wrong, total) in counts.items()
+        if wrong
+    ]
+    compared = sum(total for _, total in counts.values())
+    wrong = sum(count for count, _ in counts.values())
+    return Witness("sympy.diff of the nested loss, T = 2", compared, float(wrong), 0.0, "exact: no tolerance"), findings

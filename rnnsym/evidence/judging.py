@@ -1,0 +1,181 @@
+"""One function, one example: what is wrong with the loss and the gradients it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from rnnsym.calculus.unrolling import StepGraph
+from rnnsym.evidence.differences import NOISE, ReferenceLoss, Slope
+from rnnsym.evidence.examples import Example
+from rnnsym.evidence.reports import Finding
+from rnnsym.evidence.rounding import UNIT, gradient_bounds
+from rnnsym.model.expressions import Parameter
+from rnnsym.numerics.validation import Float
+
+Function = Callable[..., Any]
+SETTLED = (
+    1e-6  # a difference whose own error exceeds this share of the largest entry has met a kink and decides nothing
+)
+UNSETTLED = 16.0  # … unless that error is no more than a few times the rounding of the differences themselves
+SMALLEST_WEIGHT = 0.5  # of an entry in the direction along which a gradient is compared
+LOSS_SLACK = (
+    1e4  # units of rounding allowed to a loss, which passes through at most a few hundred operations a sequence
+)
+
+
+@dataclass
+class Tally:
+    """What was compared so far: counts, the worst ratio of error to tolerance, each parameter's smallest tolerance."""
+
+    comparisons: int = 0
+    error: float = 0.0
+    tolerance: float = 1.0
+    detectable: dict[str, float] = field(default_factory=dict)
+    undecided: list[str] = field(default_factory=list)
+
+    def note(self, parameter: str, error: float, tolerance: float) -> None:
+        """Count the comparison of one gradient; an entry wrong by the tolerance over its weight would be seen."""
+        self.comparisons += 1
+        if error * self.tolerance >= self.error * tolerance:
+            self.error, self.tolerance = error, tolerance
+        seen = tolerance / SMALLEST_WEIGHT
+        self.detectable[parameter] = min(self.detectable.get(parameter, np.inf), seen)
+
+
+def judge(function: Function, graph: StepGraph, example: Example, tally: Tally) -> list[Finding]:
+    """Return what is wrong with ``function`` on ``example``; nothing where all is right."""
+    given = example.arguments()
+    arguments = {
+        name: value for name, value in given.items() if name not in ("initial_state", "lengths") or value is not None
+    }
+    try:
+        answer = function(**arguments)
+    except Exception as error:
+        return [Finding("", "", f"the function raised {type(error).__name__}: {error}")]
+    broken = list(_form_findings(answer, graph, example)) or list(_mutations(given, example))
+    return broken or list(_value_findings(answer, graph, example, tally))
+
+
+def _form_findings(answer: Any, graph: StepGraph, example: Example) -> Iterator[Finding]:
+    """Findings on keys, shapes, types and finiteness; a comparison after one of these would mean nothing."""
+    if not (isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], Mapping)):
+        yield Finding(
+            "", "", f"the function must return (loss, {{parameter: gradient}}), but it returned {type(answer).__name__}"
+        )
+        return
+    loss, gradients = answer
+    yield from _number_findings("the loss", loss, ())
+    expected = {p.name for p in graph.network.parameters}
+    for name in sorted(expected - set(gradients)):
+        yield Finding(name, "", f"the gradient of {name} is missing")
+    for name in sorted(set(map(str, gradients)) - expected):
+        yield Finding(str(name), "", f"there is a gradient of {name!r}, which is no parameter of this network")
+    for name in sorted(expected & set(gradients)):
+        yield from _number_findings(f"the gradient of {name}", gradients[name], example.parameters[name].shape, name)
+
+
+def _number_findings(subject: str, value: Any, shape: tuple[int, ...], name: str = "") -> Iterator[Finding]:
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu":
+        yield Finding(name, "", f"{subject} must be real numbers, but its dtype is {array.dtype}")
+    elif array.shape != shape:
+        yield Finding(name, "", f"{subject} must have shape {shape}, but its shape is {array.shape}")
+    elif not np.isfinite(array).all():
+        yield Finding(name, "", f"{subject} is not finite")
+
+
+def _mutations(given: dict[str, Any], example: Example) -> Iterator[Finding]:
+    original = example.arguments()
+    for name, value in given.items():
+        pairs = (
+            [(f"{name}[{key!r}]", v, original[name][key]) for key, v in value.items()]
+            if isinstance(value, dict)
+            else [(name, value, original[name])]
+        )
+        for label, now, before in pairs:
+            if now is not None and not np.array_equal(now, before):
+                yield Finding("", "", f"the function changed its argument {label}")
+
+
+def _value_findings(answer: Any, graph: StepGraph, example: Example, tally: Tally) -> Iterator[Finding]:
+    references = [ReferenceLoss(graph, example, sequence) for sequence in range(len(example.inputs))]
+    yield from _loss_findings(float(answer[0]), references)
+    bounds = _bounds(graph, references)
+    for parameter in graph.network.parameters:
+        found = np.asarray(answer[1][parameter.name], dtype=np.float64)
+        yield from _gradient_findings(parameter, found, bounds[parameter.name], references, tally)
+
+
+def _gradient_findings(
+    parameter: Parameter, found: Float, bound: Float, references: list[ReferenceLoss], tally: Tally
+) -> Iterator[Finding]:
+    """Compare along one dense direction; where that fails, entry by entry, to say which are wrong."""
+    way = _direction(parameter.name, found.shape)
+    slope = _mean_slope(references, parameter, way)
+    if not slope.error <= max(SETTLED * abs(slope.value), SETTLED * float(np.abs(found).max()), UNSETTLED * NOISE):
+        tally.undecided.append(
+            f"{parameter.name}: the differences did not settle (error {slope.error:.2g}), as at a kink"
+        )
+        return
+    tolerance = slope.error + float((np.abs(way) * bound).sum())
+    error = abs(float((way * found).sum()) - slope.value)
+    tally.note(parameter.name, error, tolerance)
+    if error > tolerance:
+        yield _located(parameter, found, bound, references) or Finding(
+            parameter.name,
+            "",
+            f"the gradient of {parameter.name} is wrong along a direction by {error:.2g} "
+            f"(allowed {tolerance:.2g}), spread over entries of which none is wrong by itself",
+        )
+
+
+def _direction(name: str, shape: tuple[int, ...]) -> Float:
+    """A direction without small entries, so that no wrong entry hides, nor symmetry, so that no transpose does."""
+    random = np.random.default_rng(list(name.encode()))
+    return random.choice([-1.0, 1.0], size=shape) * random.uniform(SMALLEST_WEIGHT, 1.0, size=shape)
+
+
+def _mean_slope(references: list[ReferenceLoss], parameter: Parameter, way: Float) -> Slope:
+    slopes = [reference.slope(parameter, way) for reference in references]
+    return Slope(sum(s.value for s in slopes) / len(slopes), sum(s.error for s in slopes) / len(slopes))
+
+
+def _located(parameter: Parameter, found: Float, bound: Float, references: list[ReferenceLoss]) -> Finding | None:
+    value, tolerance = np.zeros(found.shape), np.zeros(found.shape)
+    for place in np.ndindex(found.shape):
+        unit = np.zeros(found.shape)
+        unit[place] = 1.0
+        slope = _mean_slope(references, parameter, unit)
+        value[place], tolerance[place] = slope.value, slope.error + bound[place]
+    errors = np.abs(found - value)
+    return _entry_finding(parameter.name, found, value, errors, tolerance) if (errors > tolerance).any() else None
+
+
+def _loss_findings(loss: float, references: list[ReferenceLoss]) -> Iterator[Finding]:
+    expected = float(np.mean([reference.value() for reference in references]))
+    allowed = LOSS_SLACK * UNIT * max(1.0, abs(expected))
+    if abs(loss - expected) > allowed:
+        yield Finding("", "", f"the loss is {loss:.12g}, but the network's own equations give {expected:.12g}")
+
+
+def _bounds(graph: StepGraph, references: list[ReferenceLoss]) -> dict[str, Float]:
+    """Return the mean over the batch of the bounds: the mean of gradients has at most the mean of their errors."""
+    each = [gradient_bounds(graph, r.arithmetic.sizes, r.leaves, r.steps) for r in references]
+    return {name: sum(bound[name] for bound in each) / len(each) for name in each[0]}
+
+
+def _entry_finding(name: str, found: Float, value: Float, errors: Float, tolerance: Float) -> Finding:
+    worst = tuple(int(i) for i in np.unravel_index(int(np.argmax(errors / tolerance)), errors.shape))
+    wrong = int((errors > tolerance).sum())
+    place = f"[{', '.join(map(str, worst))}]" if worst else ""
+    return Finding(
+        name,
+        place,
+        f"the gradient of {name} is wrong in {wrong} of {errors.size} entries; worst at {name}{place}: "
+        f"{found[worst]:.12g} instead of {value[worst]:.12g} "
+        f"(error {errors[worst]:.2g}, allowed {tolerance[worst]:.2g})",
+    )

@@ -1,0 +1,99 @@
+"""What a check found: findings in words, the smallest counterexample, the witnesses and what they could see."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from rnnsym.evidence.examples import Example
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: of which parameter, at which place, in words."""
+
+    parameter: str
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True)
+class Witness:
+    """One way of judging: how many comparisons it made, the largest error against the tolerance there, and why."""
+
+    name: str
+    comparisons: int
+    error: float
+    tolerance: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of a check: ``passed`` is False only on findings, ``undecided`` lists what no witness could tell."""
+
+    subject: str
+    seed: int
+    findings: tuple[Finding, ...]
+    counterexample: Example | None = field(repr=False)
+    witnesses: tuple[Witness, ...]
+    minimum_detectable_error: dict[str, float]
+    undecided: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+    def __str__(self) -> str:
+        lines = [f"{self.subject}: {'passed' if self.passed else 'FAILED'} (seed {self.seed})"]
+        lines += [f"  {finding.message}" for finding in self.findings]
+        lines += [
+            f"  {w.name}: {w.comparisons} comparisons, largest error {_brief(w)} ({w.reason})" for w in self.witnesses
+        ]
+        if self.undecided:
+            lines.append(f"  undecided: {len(self.undecided)}, the first: {self.undecided[0]}")
+        if self.counterexample is not None:
+            lines += ["  smallest counterexample, to paste:", *(f"    {line}" for line in paste(self.counterexample))]
+        return "\n".join(lines)
+
+    def as_json(self) -> str:
+        """Return the report as JSON."""
+        content = {
+            "subject": self.subject,
+            "passed": self.passed,
+            "seed": self.seed,
+            "findings": [vars(finding) for finding in self.findings],
+            "witnesses": [vars(witness) for witness in self.witnesses],
+            "minimum_detectable_error": self.minimum_detectable_error,
+            "undecided": list(self.undecided),
+            "counterexample": None if self.counterexample is None else paste(self.counterexample),
+        }
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _brief(witness: Witness) -> str:
+    return f"{witness.error:.2g} where {witness.tolerance:.2g} is allowed"
+
+
+def paste(example: Example) -> list[str]:
+    """Return an example as lines of Python that build it."""
+    lines = ["parameters = {", *(f"    {name!r}: {_array(value)}," for name, value in example.parameters.items()), "}"]
+    lines += [f"inputs = {_array(example.inputs)}", f"targets = {_array(example.targets)}"]
+    state = example.initial_state
+    lines.append(
+        "initial_state = "
+        + ("None" if state is None else "{" + ", ".join(f"{k!r}: {_array(v)}" for k, v in state.items()) + "}")
+    )
+    lines.append("lengths = " + ("None" if example.lengths is None else f"np.array({example.lengths.tolist()})"))
+    return lines
+
+
+def _array(value: Any) -> str:
+    return f"np.array({np.asarray(value).tolist()!r})"
