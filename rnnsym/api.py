@@ -77,7 +77,8 @@ def check_gradient(
     """Judge your gradient: ``function(parameters, inputs, targets, …)`` returns (loss, {parameter: gradient}).
 
     It is called by keyword with the arguments of ``value_and_grad``; ``initial_state`` and ``lengths`` are drawn
-    only if it takes them. What it returns is compared with extrapolated central differences of the network's own equations.
+    only if it takes them. What it returns is compared with extrapolated central differences of the network's own
+    equations.
 
     >>> import rnnsym
     >>> network = rnnsym.Network(rnnsym.cells["simple"])

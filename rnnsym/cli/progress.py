@@ -15,7 +15,8 @@ Advance = Callable[[int, int], None]
 def progress_bar() -> Iterator[Callable[[str], Advance]]:
     """Hand out a function that opens a line named by its argument and returns ``advance(done, total)``."""
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
 
         def stage(name: str) -> Advance:
             task = progress.add_task(name, total=None)

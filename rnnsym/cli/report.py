@@ -40,8 +40,10 @@ class Request:
 
 def write_report(request: Request, folder: Path) -> bool:
     """Write the report's folder whole, or nothing; True where every check passed."""
+    corpus = corpora["reviews"] if request.corpus is None else Corpus.from_csv(request.corpus)
+    sizes = sizes_for(request.network, corpus)
     with whole_folder(folder) as work, progress_bar() as stage:
-        content = _content(request, work, stage)
+        content = _content(request, corpus, sizes, work, stage)
         advance = stage("typesetting")
         typeset(work / "derivation.tex")
         advance(1, 1)
@@ -50,9 +52,9 @@ def write_report(request: Request, folder: Path) -> bool:
     return content.report.passed
 
 
-def _content(request: Request, work: Path, stage: Callable[[str], Advance]) -> Content:
-    corpus = corpora["reviews"] if request.corpus is None else Corpus.from_csv(request.corpus)
-    sizes = sizes_for(request.network, corpus)
+def _content(
+    request: Request, corpus: Corpus, sizes: dict[str, int], work: Path, stage: Callable[[str], Advance]
+) -> Content:
     _write_corpus(corpus, work)
     derivation = _derived(request, sizes, work, stage("deriving"))
     run = rnnsym.compile(request.network)

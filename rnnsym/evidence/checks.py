@@ -40,7 +40,7 @@ def check_function(
     """Judge a function with the signature of ``value_and_grad`` on drawn examples."""
     graph, tally = graph_of(network), Tally()
     with_state, with_lengths = (_takes(function, name) for name in ("initial_state", "lengths"))
-    failures: list[tuple[Example, list[Finding]]] = []
+    failures: list[Example] = []
     drawn = 0
 
     @fixed_seed(seed)
@@ -60,9 +60,8 @@ def check_function(
         drawn += 1
         if progress is not None:
             progress(min(drawn, max_examples), max_examples)
-        findings = judge(function, graph, example, tally)
-        if findings:
-            failures.append((example, findings))
+        if next(judge(function, graph, example, tally, locate=False), None) is not None:
+            failures.append(example)
             raise _WrongGradientError
 
     unstable = _run(trial)
@@ -95,13 +94,14 @@ def _report(
     function: Function,
     seed: int,
     tally: Tally,
-    failures: list[tuple[Example, list[Finding]]],
+    failures: list[Example],
     unstable: bool,
     *,
     with_state: bool,
     with_lengths: bool,
 ) -> Report:
-    counterexample, findings = failures[-1] if failures else (None, [])
+    counterexample = failures[-1] if failures else None
+    findings = [] if counterexample is None else list(judge(function, graph_of(network), counterexample, Tally()))
     if unstable:
         findings = [
             Finding("", "", "the function is not deterministic: the same arguments gave different answers"),

@@ -22,6 +22,7 @@ SETTLED = (
 )
 UNSETTLED = 16.0  # … unless that error is no more than a few times the rounding of the differences themselves
 SMALLEST_WEIGHT = 0.5  # of an entry in the direction along which a gradient is compared
+REPEATABLE = 1e-12  # threads may sum in another order the second time; more than that is another answer
 LOSS_SLACK = (
     1e4  # units of rounding allowed to a loss, which passes through at most a few hundred operations a sequence
 )
@@ -46,18 +47,32 @@ class Tally:
         self.detectable[parameter] = min(self.detectable.get(parameter, np.inf), seen)
 
 
-def judge(function: Function, graph: StepGraph, example: Example, tally: Tally) -> list[Finding]:
-    """Return what is wrong with ``function`` on ``example``; nothing where all is right."""
+def judge(
+    function: Function, graph: StepGraph, example: Example, tally: Tally, *, locate: bool = True
+) -> Iterator[Finding]:
+    """Yield what is wrong with ``function`` on ``example``, lazily; ``locate`` looks for the wrong entries too."""
     given = example.arguments()
-    arguments = {
-        name: value for name, value in given.items() if name not in ("initial_state", "lengths") or value is not None
-    }
     try:
-        answer = function(**arguments)
+        answer, again = _call(function, given), _call(function, example.arguments())
     except Exception as error:
-        return [Finding("", "", f"the function raised {type(error).__name__}: {error}")]
+        yield Finding("", "", f"the function raised {type(error).__name__}: {error}")
+        return
     broken = list(_form_findings(answer, graph, example)) or list(_mutations(given, example))
-    return broken or list(_value_findings(answer, graph, example, tally))
+    broken = broken or list(_form_findings(again, graph, example)) or list(_instabilities(answer, again))
+    yield from broken or _value_findings(answer, graph, example, tally, locate=locate)
+
+
+def _call(function: Function, given: dict[str, Any]) -> Any:
+    optional = ("initial_state", "lengths")
+    return function(**{name: value for name, value in given.items() if name not in optional or value is not None})
+
+
+def _instabilities(answer: Any, again: Any) -> Iterator[Finding]:
+    pairs = [("the loss", answer[0], again[0])]
+    pairs += [(f"the gradient of {name}", answer[1][name], again[1][name]) for name in answer[1]]
+    for subject, first, second in pairs:
+        if not np.allclose(first, second, rtol=REPEATABLE, atol=REPEATABLE):
+            yield Finding("", "", f"the function is not deterministic: {subject} differed between two equal calls")
 
 
 def _form_findings(answer: Any, graph: StepGraph, example: Example) -> Iterator[Finding]:
@@ -101,17 +116,19 @@ def _mutations(given: dict[str, Any], example: Example) -> Iterator[Finding]:
                 yield Finding("", "", f"the function changed its argument {label}")
 
 
-def _value_findings(answer: Any, graph: StepGraph, example: Example, tally: Tally) -> Iterator[Finding]:
+def _value_findings(
+    answer: Any, graph: StepGraph, example: Example, tally: Tally, *, locate: bool
+) -> Iterator[Finding]:
     references = [ReferenceLoss(graph, example, sequence) for sequence in range(len(example.inputs))]
     yield from _loss_findings(float(answer[0]), references)
     bounds = _bounds(graph, references)
     for parameter in graph.network.parameters:
         found = np.asarray(answer[1][parameter.name], dtype=np.float64)
-        yield from _gradient_findings(parameter, found, bounds[parameter.name], references, tally)
+        yield from _gradient_findings(parameter, found, bounds[parameter.name], references, tally, locate=locate)
 
 
 def _gradient_findings(
-    parameter: Parameter, found: Float, bound: Float, references: list[ReferenceLoss], tally: Tally
+    parameter: Parameter, found: Float, bound: Float, references: list[ReferenceLoss], tally: Tally, *, locate: bool
 ) -> Iterator[Finding]:
     """Compare along one dense direction; where that fails, entry by entry, to say which are wrong."""
     way = _direction(parameter.name, found.shape)
@@ -125,11 +142,12 @@ def _gradient_findings(
     error = abs(float((way * found).sum()) - slope.value)
     tally.note(parameter.name, error, tolerance)
     if error > tolerance:
-        yield _located(parameter, found, bound, references) or Finding(
+        entry = _located(parameter, found, bound, references) if locate else None
+        yield entry or Finding(
             parameter.name,
             "",
-            f"the gradient of {parameter.name} is wrong along a direction by {error:.2g} "
-            f"(allowed {tolerance:.2g}), spread over entries of which none is wrong by itself",
+            f"the gradient of {parameter.name} is wrong along a direction by {error:.2g} (allowed {tolerance:.2g}), "
+            "spread over entries of which none is wrong by itself",
         )
 
 

@@ -1,4 +1,4 @@
-"""A network at one random point modulo a prime: values of all quantities, derivatives by tangents, meanings of notation.
+"""A network at one random point modulo a prime: all values, derivatives by tangents, the meaning of notation.
 
 Derivatives come forward, by dual numbers over the network's own equations: neither the pullbacks nor the Jacobians
 nor the recursion that they judge take part.

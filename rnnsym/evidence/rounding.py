@@ -1,8 +1,8 @@
 """Running error bounds: how far float64 may stray from the exact gradient in the natural algorithm.
 
 Each number carries a first-order bound of its rounding error: |fl(a ∘ b) − (a ∘ b)| ≤ u |a ∘ b| for the four operations
-(Higham 2002, section 2.2), inherited errors added to first order (section 3.3). A function adds
-``FUNCTION_ULPS`` units. The bound is taken along our own recursion; another order of the same sums differs by a small factor, ``SLACK``.
+(Higham 2002, section 2.2), inherited errors added to first order (section 3.3). A function adds ``FUNCTION_ULPS``
+units. The bound is taken along our own recursion; another order of the same sums differs by a small factor, ``SLACK``.
 """
 
 from __future__ import annotations
