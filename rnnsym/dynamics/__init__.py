@@ -1,1 +1,53 @@
 """Gradient products, path contributions and their plots."""
+
+from rnnsym.dynamics.contributions import PathContributions, path_contributions
+from rnnsym.dynamics.draws import (
+    draw_inputs,
+    draw_parameters,
+    recurrent_weights,
+    spectral_radius,
+    with_spectral_radius,
+)
+from rnnsym.dynamics.plots import (
+    FigureEntry,
+    draw_gradient_products,
+    draw_path_contributions,
+    figures,
+    gradient_product_figure,
+    path_contribution_figure,
+)
+from rnnsym.dynamics.products import GradientProducts, gradient_products, log_product_norms, step_jacobians
+from rnnsym.dynamics.studies import (
+    ContributionStudy,
+    Draws,
+    ProductStudy,
+    study_contributions,
+    study_products,
+)
+from rnnsym.dynamics.style import save_figure
+
+__all__ = [
+    "ContributionStudy",
+    "Draws",
+    "FigureEntry",
+    "GradientProducts",
+    "PathContributions",
+    "ProductStudy",
+    "draw_gradient_products",
+    "draw_inputs",
+    "draw_parameters",
+    "draw_path_contributions",
+    "figures",
+    "gradient_product_figure",
+    "gradient_products",
+    "log_product_norms",
+    "path_contribution_figure",
+    "path_contributions",
+    "recurrent_weights",
+    "save_figure",
+    "spectral_radius",
+    "step_jacobians",
+    "study_contributions",
+    "study_products",
+    "with_spectral_radius",
+]

@@ -1,0 +1,126 @@
+"""Seeded weights and sequences, and recurrent weights scaled to a spectral radius."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnsym.calculus.unrolling import graph_of, names_in
+from rnnsym.errors import DataError
+from rnnsym.model.expressions import MatrixProduct, Named, Parameter, Transposed, t, walk
+from rnnsym.model.losses import losses
+from rnnsym.model.networks import Network
+from rnnsym.numerics.validation import as_floats, as_mapping
+
+Float = NDArray[np.float64]
+
+
+def draw_parameters(network: Network, sizes: Mapping[str, int], seed: int, *, scale: float = 1.0) -> dict[str, Float]:
+    """W ~ N(0, scale² / fan-in), biases 0; {name: array of the parameter's shape}, the same for the same seed.
+
+    ``sizes`` as for ``network.shapes``, such as ``{"d": 5, "n": 3, "k": 1}``. The fan-in is the number of entries that
+    a weight sums over: the rows of W in ``x @ W``, its columns in ``W @ x``, 1 for a weight that is no matrix. Errors:
+    DataError for a scale that is no number from 0 or a seed that is no whole number from 0, NetworkError for sizes.
+    """
+    size = _nonnegative("scale", scale)
+    generator = np.random.default_rng(_seed(seed))
+    kinds = {count.parameter.name: count.kind for count in network.counts()}
+    axis = 0 if network.convention == "row" else 1
+    found = {}
+    for name, shape in network.shapes(**sizes).items():
+        drawn = generator.standard_normal(shape)  # drawn for biases too: a weight's draw shall not depend on the kinds
+        fan_in = shape[axis] if len(shape) == 2 else 1
+        found[name] = np.zeros(shape) if kinds[name] == "bias" else drawn * (size / np.sqrt(fan_in))
+    return found
+
+
+def draw_inputs(
+    network: Network, sizes: Mapping[str, int], seed: int, *, steps: int, scale: float = 1.0
+) -> tuple[Float, Float]:
+    """x_t ~ N(0, scale²), independent; return inputs (T, d) and a target (k,), within the loss's bounds.
+
+    A target is one end or the other of a bounded loss's range, else N(0, 1). Errors: DataError for steps that are no
+    whole number from 1, a seed that is none from 0, a scale that is no number from 0; NetworkError for sizes.
+    """
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise DataError(f"steps: expected a whole number from 1, but it is {steps!r:.80}")
+    values = network.size_values(**sizes)
+    shape = tuple(int(length.xreplace(values)) for length in network.input.shape)
+    outputs = tuple(int(length.xreplace(values)) for length in network.target.shape)
+    generator = np.random.default_rng([_seed(seed), 1])  # another stream than the parameters' of the same seed
+    inputs = _nonnegative("scale", scale) * generator.standard_normal((steps, *shape))
+    entry, drawn = losses[network.loss], generator.standard_normal(outputs)
+    bounded = np.isfinite(entry.lower) and np.isfinite(entry.upper)
+    return inputs, np.where(drawn > 0, entry.upper, entry.lower) if bounded else drawn
+
+
+def recurrent_weights(network: Network) -> tuple[str, ...]:
+    """Name the square matrices that multiply a state of the step before, itself or through gates, in their order."""
+    graph = graph_of(network)
+    carried: set[Any] = {state.at(t - 1) for state in graph.states}
+    found: set[Named] = set()
+    for assignment in graph.cell:
+        for node in walk(assignment.value):
+            if isinstance(node, MatrixProduct):
+                found |= {p for p, other in _weighted(node) if carried & set(names_in(other))}
+        if assignment.target not in graph.states and carried & set(names_in(assignment.value)):
+            carried.add(assignment.target)
+    return tuple(p.name for p in network.parameters if p in found and p.shape[0] == p.shape[1])
+
+
+def spectral_radius(matrix: Any) -> float:
+    """ρ(W) = max |λ_i|, of a square matrix (n, n). Errors: DataError for what is no square matrix of finite numbers."""
+    array = as_floats("matrix", matrix)
+    if array.ndim != 2 or array.shape[0] != array.shape[1] or not array.size:
+        raise DataError(f"matrix: a spectral radius needs a square matrix (n, n), but the shape is {array.shape}")
+    return float(np.abs(np.linalg.eigvals(array)).max())
+
+
+def with_spectral_radius(
+    network: Network, parameters: Any, radius: float, names: Iterable[str] | None = None
+) -> dict[str, Float]:
+    """W ← (radius / ρ(W)) W for the weights ``names``, by default all of ``recurrent_weights(network)``.
+
+    The other parameters are copied. Errors: DataError for a radius that is no number from 0, a name that is no
+    parameter, a matrix that is not square or whose own radius is 0 (no scaling can give it another), and for a
+    network without recurrent weights.
+    """
+    wanted = _nonnegative("radius", radius)
+    known = [p.name for p in network.parameters]
+    given = as_mapping("parameters", parameters, known, complete=True)
+    found = {name: as_floats(f"parameter {name}", given[name]) for name in known}
+    chosen = recurrent_weights(network) if names is None else tuple(names)
+    if not chosen:
+        raise DataError(f"the cell {network.cell.name} has no square matrix beside a state of the step before: "
+                        "name the weights to scale")
+    for name in chosen:
+        if name not in found:
+            raise DataError(f"names: unknown parameter {name!r}; the parameters are {', '.join(known)}")
+        own = spectral_radius(found[name])
+        if own <= np.finfo(float).tiny:
+            raise DataError(f"parameter {name}: its spectral radius is {own:g}, and scaling cannot make it {wanted:g}")
+        found[name] = found[name] * (wanted / own)
+    return found
+
+
+def _weighted(node: MatrixProduct) -> list[tuple[Parameter, Any]]:
+    """Pair each matrix parameter of a product with the other operand."""
+    pairs = [(node.left, node.right), (node.right, node.left)]
+    bare = [(one.args[0] if isinstance(one, Transposed) else one, other) for one, other in pairs]
+    return [(one, other) for one, other in bare if isinstance(one, Parameter) and one.rank == 2]
+
+
+def _seed(seed: Any) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise DataError(f"seed: expected a whole number from 0, but it is {seed!r:.80}")
+    return int(seed)
+
+
+def _nonnegative(name: str, value: Any) -> float:
+    array = as_floats(name, value)
+    if array.ndim or array < 0:
+        raise DataError(f"{name}: expected a number from 0, but it is {value!r:.80}")
+    return float(array)

@@ -1,0 +1,281 @@
+"""The figures of gradient flow, drawn from studies; ``figures`` lists them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnsym.calculus.paths import state_symbol
+from rnnsym.calculus.unrolling import graph_of
+from rnnsym.dynamics.draws import recurrent_weights
+from rnnsym.dynamics.products import affine_step
+from rnnsym.dynamics.studies import ContributionStudy, Draws, ProductStudy, study_contributions, study_products
+from rnnsym.dynamics.style import (
+    FONT_POINTS,
+    GREY,
+    MARKERS,
+    NEAR,
+    PALETTE,
+    LineLabel,
+    freeze_layout,
+    label_lines,
+    style,
+)
+from rnnsym.errors import DataError
+from rnnsym.model.cells import cells
+from rnnsym.model.expressions import Variable
+from rnnsym.model.networks import Network
+from rnnsym.writing.latex import latex
+from rnnsym.writing.spelling import spell
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Float = NDArray[np.float64]
+
+SCALAR_WEIGHTS = (0.5, 0.9, 1.0, 1.1, 1.5)
+RADII = (0.5, 0.9, 1.0, 1.5, 2.0)
+UNITS = 32
+INPUTS = 5
+RECENT = 10  # the paths through the last steps that the figure marks as short-term
+INCHES = (9.0, 4.5)
+LABEL_MARGIN = 0.33  # the room left of the first step for labels, in lengths of the sequence
+SHADE = 0.18
+
+
+@dataclass(frozen=True)
+class FigureEntry:
+    """One figure: its name on the command line, what it shows, and how it is drawn for a network and a seed."""
+
+    name: str
+    title: str
+    draw: Callable[[Network | None, int], Figure]
+
+
+def gradient_product_figure(network: Network | None = None, seed: int = 0) -> Figure:
+    """‖∏ ∂s_t/∂s_{t−1}‖₂ over the lag: one unit beside many, tanh beside the linear network.
+
+    ``network`` is the simple recurrent network where None. Errors: DataError for a network whose recurrent weights
+    cannot be scaled, or whose state has a fixed size.
+    """
+    chosen = network or Network(cells["simple"])
+    scalar = study_products(chosen, _sizes(chosen, 1, 1), SCALAR_WEIGHTS, Draws(seed))
+    matrix = study_products(chosen, _sizes(chosen, UNITS, INPUTS), RADII, Draws(seed))
+    return draw_gradient_products(chosen, scalar, matrix)
+
+
+def path_contribution_figure(network: Network | None = None, seed: int = 0) -> Figure:
+    """‖∂L/∂W^(j)‖ over the steps j, and the share of the last k steps, for several spectral radii of W.
+
+    ``network`` is the simple recurrent network where None; W is its first recurrent weight. Errors as for
+    ``gradient_product_figure``.
+    """
+    chosen = network or Network(cells["simple"])
+    return draw_path_contributions(study_contributions(chosen, _sizes(chosen, UNITS, INPUTS), RADII, Draws(seed)))
+
+
+def draw_gradient_products(network: Network, scalar: ProductStudy, matrix: ProductStudy) -> Figure:
+    """Return the figure of two studies of one network, side by side on one axis of decades."""
+    unit, radius = _weights(network)
+    with style():
+        figure, panels = _panels(share_y=True)
+        for axes, study in zip(panels, (scalar, matrix), strict=True):
+            _draw_products(axes, study)
+        panels[0].set_title(f"scalar network, $n = {scalar.size}$")
+        panels[1].set_title(f"matrix network, $n = {matrix.size}$")
+        panels[0].set_ylabel(_product_label(network))
+        _decade_axis(panels[0])
+        solid, dashed = _line_words(network, scalar.draws.count)
+        _explain(figure, solid, dashed)
+        for axes, study, name in zip(panels, (scalar, matrix), (unit, radius), strict=True):
+            _label_ends(axes, _decades(study.norms.middle), study.radii, name, column=1 + NEAR, side="right")
+        freeze_layout(figure)
+    return figure
+
+
+def draw_path_contributions(study: ContributionStudy) -> Figure:
+    """Return the figure of a study of contributions: norms over steps, and shares of the last steps."""
+    weight = latex(spell(study.parameter))
+    with style():
+        figure, (left, right) = _panels(share_y=False)
+        _draw_contributions(left, study, weight)
+        _draw_shares(right, study)
+        _explain(figure, f"$n = {study.size}$, median of {study.draws.count} draws, band: their middle 80%",
+                 f"grey: the last {RECENT} of $T = {study.draws.steps}$ steps")
+        norms, shares = _decades(study.norms.middle), study.shares.middle[:, 1:]
+        for axes, curves in ((left, norms), (right, shares)):
+            _label_ends(axes, curves, study.radii, r"\rho", column=0.2, side="left", first=1)
+        freeze_layout(figure)
+    return figure
+
+
+figures: Mapping[str, FigureEntry] = MappingProxyType({
+    entry.name: entry
+    for entry in (
+        FigureEntry("gradient-products", "Norms of products of step Jacobians over 100 steps", gradient_product_figure),
+        FigureEntry("path-contributions", "What each step contributes to the gradient of a recurrent weight",
+                    path_contribution_figure),
+    )
+})
+
+
+def _sizes(network: Network, units: int, inputs: int) -> dict[str, int]:
+    wanted = {"d": inputs, "n": units, "k": 1}
+    known = [str(size) for size in network.sizes]
+    if "n" not in known:
+        raise DataError("this figure needs a network whose state has the free size n; this one's sizes are "
+                        f"{', '.join(known) or 'all numbers'}")
+    return {name: wanted[name] for name in known if name in wanted}
+
+
+def _recurrent(network: Network) -> str:
+    """Return the recurrent weight in mathtext, W where there are several."""
+    names = recurrent_weights(network)
+    return latex(spell(names[0])) if len(names) == 1 else "W"
+
+
+def _weights(network: Network) -> tuple[str, str]:
+    """Return how the size of the recurrent weight is written for one unit and for many, in mathtext."""
+    weight = _recurrent(network)
+    return f"|{weight[:1].lower()}{weight[1:]}|", rf"\rho({weight})"
+
+
+def _product_label(network: Network) -> str:
+    states = state_symbol(graph_of(network))
+    name = latex(spell(states.name)) if isinstance(states, Variable) else "s"
+    factor = rf"\partial {name}_t \,/\, \partial {name}_{{t-1}}"
+    return rf"$\Vert\,\prod_{{t=T}}^{{T-k+1}} {factor}\,\Vert_2$"
+
+
+def _panels(*, share_y: bool) -> tuple[Figure, Sequence[Axes]]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=INCHES, layout="constrained")
+    panels: Any = figure.subplots(1, 2, sharey=share_y)
+    layout: Any = figure.get_layout_engine()
+    layout.set(w_pad=0.08, wspace=0.04)
+    return figure, panels
+
+
+def _decades(logs: Float) -> Float:
+    """Return natural logarithms as decades, NaN for −∞: a norm of zero is no point of a line."""
+    return np.where(np.isfinite(logs), logs / np.log(10), np.nan)
+
+
+def _line(axes: Axes, x: Float, y: Float, place: int, **options: Any) -> None:
+    """Draw one curve in the colour and the marker of its place."""
+    marked = {"marker": MARKERS[place % len(MARKERS)], "markevery": (4 + 3 * place, 20)} | options
+    axes.plot(x, y, color=PALETTE[place % len(PALETTE)], zorder=3, **marked)
+
+
+def _band(axes: Axes, x: Float, low: Float, high: Float, place: int) -> None:
+    axes.fill_between(x, low, high, color=PALETTE[place % len(PALETTE)], alpha=0.16, linewidth=0, zorder=2)
+
+
+def _draw_products(axes: Axes, study: ProductStudy) -> None:
+    lags = np.arange(study.draws.steps + 1, dtype=float)
+    axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)
+    for place in range(len(study.radii)):
+        _band(axes, lags, _decades(study.norms.low[place]), _decades(study.norms.high[place]), place)
+        if study.linear is not None:
+            _line(axes, lags, _decades(study.linear.middle[place]), place, linestyle=(0, (5, 3)), linewidth=1.0,
+                  markerfacecolor="white", markersize=3.5)
+        _line(axes, lags, _decades(study.norms.middle[place]), place)
+    axes.set_xlim(0, study.draws.steps)
+    axes.set_xlabel(f"lag $k$ of $T = {study.draws.steps}$ steps")
+
+
+def _line_words(network: Network, draws: int) -> tuple[str, str]:
+    """Say what solid and dashed lines are; there are no dashed ones where the network has no linear counterpart."""
+    affine = affine_step(graph_of(network))
+    words = f"median of {draws} draws, band: their middle 80%"
+    if affine is None:
+        return f"{network.cell.name}: {words}", ""
+    unit, weight = _weights(network)[0], _recurrent(network)
+    return (f"solid: {affine.function or 'the network'}, {words}",
+            rf"dashed: linear, ${unit}^k$ and $\Vert {weight}^k\, \Vert_2$")
+
+
+def _explain(figure: Figure, *words: str) -> None:
+    """Write below the panels, where no curve can be, how the figure is read."""
+    figure.supxlabel(r"$\qquad$".join(filter(None, words)), fontsize=FONT_POINTS)
+
+
+def _decade_axis(axes: Axes) -> None:
+    """Label a linear axis of decades with powers of ten; unlike a log axis it has no smallest float."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"$10^{{{value:.0f}}}$"))
+
+
+def _draw_contributions(axes: Axes, study: ContributionStudy, weight: str) -> None:
+    steps = np.arange(1, study.draws.steps + 1, dtype=float)
+    for place in range(len(study.radii)):
+        _band(axes, steps, _decades(study.norms.low[place]), _decades(study.norms.high[place]), place)
+        _line(axes, steps, _decades(study.norms.middle[place]), place)
+    last = study.draws.steps
+    axes.set_xlim(-LABEL_MARGIN * last, last + 0.5)
+    axes.set_xticks([1, *range(20, last + 1, 20)])
+    axes.set_xlabel("step $j$")
+    axes.set_ylabel(rf"$\Vert\, \partial L \,/\, \partial {weight}^{{(j)}} \,\Vert_F$")
+    axes.set_title(rf"the path through step $j$, by $\rho = \rho({weight})$")
+    _mark_terms(axes, last)
+    _decade_axis(axes)
+
+
+def _mark_terms(axes: Axes, last: int) -> None:
+    """Mark the last steps as short-term, the others as long-term, in a strip below all curves."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(low - 0.16 * (high - low), high)
+    border = last - RECENT + 0.5
+    axes.axvspan(border, last + 0.5, color=GREY, alpha=SHADE, linewidth=0, zorder=0)
+    at = axes.get_xaxis_transform()
+    arrow = {"arrowstyle": "<->", "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0, "color": "black"}
+    for ends in ((1.0, border), (border, last + 0.5)):
+        axes.annotate("", (ends[0], 0.035), (ends[1], 0.035), xycoords=at, textcoords=at, arrowprops=arrow)
+    axes.text((1 + border) / 2, 0.05, "long-term", transform=at, ha="center", va="bottom")
+    axes.text((border + last + 0.5) / 2, 0.07, "short-term", transform=at, ha="center", va="bottom", rotation=90)
+
+
+def _draw_shares(axes: Axes, study: ContributionStudy) -> None:
+    from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+    counts = np.arange(1, study.draws.steps + 1, dtype=float)
+    for place in range(len(study.radii)):
+        _band(axes, counts, study.shares.low[place, 1:], study.shares.high[place, 1:], place)
+        _line(axes, counts, study.shares.middle[place, 1:], place, markevery=(0.04 * place, 0.2))
+    axes.set_xscale("log")
+    axes.set_xlim(study.draws.steps**-LABEL_MARGIN, study.draws.steps)
+    axes.minorticks_off()
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.axvspan(1, RECENT, color=GREY, alpha=SHADE, linewidth=0, zorder=0)
+    axes.set_xlabel("number $k$ of steps")
+    axes.set_ylim(-0.02, 1.02)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_title("share of the last $k$ steps in the sum of the norms")
+
+
+def _label_ends(
+    axes: Axes, curves: Float, settings: Sequence[float], name: str, *,
+    column: float, side: str, first: int = 0,
+) -> None:
+    """Label each curve at its last point (side right) or its first (side left); one without points gets no label.
+
+    A curve that ends before the right edge ends where the norm becomes exactly zero, and its label says so.
+    """
+    labels = []
+    for place, (curve, setting) in enumerate(zip(curves, settings, strict=True)):
+        present = np.flatnonzero(np.isfinite(curve))
+        if len(present):
+            end = int(present[-1 if side == "right" else 0])
+            words = " (zero)" if side == "right" and end < len(curve) - 1 else ""
+            colour = PALETTE[place % len(PALETTE)]
+            labels.append(LineLabel(f"${name} = {setting:g}${words}", end + first, float(curve[end]), colour))
+    label_lines(axes, labels, column=column, side=side)

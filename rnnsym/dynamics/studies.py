@@ -1,0 +1,143 @@
+"""Gradient flow over many drawn networks: order statistics of log-norms, one curve a spectral radius."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnsym.dynamics.contributions import path_contributions
+from rnnsym.dynamics.draws import draw_inputs, draw_parameters, recurrent_weights, with_spectral_radius
+from rnnsym.dynamics.products import gradient_products
+from rnnsym.errors import DataError
+from rnnsym.model.networks import Network
+
+Float = NDArray[np.float64]
+TAIL = 0.1  # the band leaves out this share of the draws on either side
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How the networks of a study are drawn: ``count`` of them, T = ``steps``, x_t ~ N(0, input_scale²).
+
+    Studies of different ``seed`` share no draw. Small inputs keep tanh near its linear part, so that what saturates
+    it is the recurrence itself.
+    """
+
+    seed: int = 0
+    count: int = 20
+    steps: int = 100
+    input_scale: float = 0.1
+
+
+@dataclass(frozen=True)
+class Band:
+    """Order statistics over draws, one row a setting, (settings, m); ``middle`` is the lower median."""
+
+    low: Float
+    middle: Float
+    high: Float
+
+
+@dataclass(frozen=True)
+class ProductStudy:
+    """‖∂s_T/∂s_{T−k}‖₂ over lags k = 0 … T for each spectral radius, as natural logarithms.
+
+    ``size`` is n; ``linear`` belongs to the linear network, None where there is none.
+    """
+
+    radii: tuple[float, ...]
+    size: int
+    draws: Draws
+    norms: Band
+    linear: Band | None
+
+
+@dataclass(frozen=True)
+class ContributionStudy:
+    """‖∂L/∂W^(j)‖ over steps j = 1 … T, and the share of the last k = 0 … T steps, by radius.
+
+    ``size`` is n; logarithms are natural.
+    """
+
+    radii: tuple[float, ...]
+    parameter: str
+    size: int
+    draws: Draws
+    norms: Band
+    shares: Band
+
+
+def study_products(
+    network: Network, sizes: Mapping[str, int], radii: Sequence[float], draws: Draws | None = None
+) -> ProductStudy:
+    """Draw networks, scale their recurrent weights to each of ``radii``, and follow their gradient products.
+
+    Errors: DataError for a network without recurrent weights or for a draw that is not finite, NetworkError for sizes.
+    """
+    chosen = draws or Draws()
+
+    def measure(parameters: Any, inputs: Float, _: Float) -> tuple[Float, ...]:
+        found = gradient_products(network, parameters, inputs)
+        return (found.log_norms,) if found.log_linear is None else (found.log_norms, found.log_linear)
+
+    bands = _bands(network, sizes, radii, chosen, measure)
+    return ProductStudy(tuple(radii), sizes["n"], chosen, bands[0], bands[1] if len(bands) > 1 else None)
+
+
+def study_contributions(
+    network: Network,
+    sizes: Mapping[str, int],
+    radii: Sequence[float],
+    draws: Draws | None = None,
+    parameter: str | None = None,
+) -> ContributionStudy:
+    """Draw networks as ``study_products`` does, and split the gradient of ``parameter`` by steps.
+
+    ``parameter`` is by default the first recurrent weight. Errors as for ``study_products``, and DataError for an
+    unknown parameter.
+    """
+    chosen = draws or Draws()
+    name = parameter or next(iter(recurrent_weights(network)), "")
+    if not name:
+        raise DataError(f"the cell {network.cell.name} has no recurrent weight: name the parameter to follow")
+
+    def measure(parameters: Any, inputs: Float, targets: Float) -> tuple[Float, ...]:
+        found = path_contributions(network, parameters, inputs, targets, wrt=(name,))
+        return found.log_norms[name], found.shares(name)
+
+    norms, shares = _bands(network, sizes, radii, chosen, measure)
+    return ContributionStudy(tuple(radii), name, sizes["n"], chosen, norms, shares)
+
+
+Measure = Callable[[Any, Float, Float], tuple[Float, ...]]
+
+
+def _bands(
+    network: Network, sizes: Mapping[str, int], radii: Sequence[float], draws: Draws, measure: Measure
+) -> tuple[Band, ...]:
+    """Return one band for each array that ``measure`` answers; every radius sees the same draws."""
+    if draws.count < 1 or not len(radii):
+        raise DataError(f"a study needs at least one draw and one radius, but has {draws.count} and {len(radii)}")
+    seeds = range(draws.seed * draws.count, (draws.seed + 1) * draws.count)
+    found = [[_measured(network, sizes, radius, seed, draws, measure) for seed in seeds] for radius in radii]
+    return tuple(_order_statistics(np.array([[one[place] for one in row] for row in found]))
+                 for place in range(len(found[0][0])))
+
+
+def _measured(
+    network: Network, sizes: Mapping[str, int], radius: float, seed: int, draws: Draws, measure: Measure
+) -> tuple[Float, ...]:
+    parameters = with_spectral_radius(network, draw_parameters(network, sizes, seed), radius)
+    inputs, targets = draw_inputs(network, sizes, seed, steps=draws.steps, scale=draws.input_scale)
+    return measure(parameters, inputs, targets)
+
+
+def _order_statistics(values: Float) -> Band:
+    """Take ranks over axis 1, (settings, draws, m): no interpolation, which would make NaN of two −∞."""
+    ranked, last = np.sort(values, axis=1), values.shape[1] - 1
+    low = round(TAIL * last)
+    return Band(ranked[:, low], ranked[:, last // 2], ranked[:, last - low])

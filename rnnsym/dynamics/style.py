@@ -1,0 +1,159 @@
+"""The one style of all figures: colours, fonts that match LaTeX's, labels beside the lines, files without a date.
+
+Matplotlib is imported when a figure is drawn, never before.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnsym.errors import OutputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe, Ito 2008, "Color universal design": told apart with any colour vision, here from cold to warm.
+PALETTE = ("#0072B2", "#56B4E9", "#000000", "#E69F00", "#D55E00", "#009E73", "#CC79A7")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # so that lines are told apart without colour too
+GREY = "#8A8A8A"
+
+FONT_POINTS = 12.0
+NEAR = 0.07  # how far from its line a label stands, in widths of the axes
+_settings: Mapping[str, Any] = MappingProxyType({
+    "font.family": "cmr10",  # Computer Modern, which Matplotlib ships; it has ASCII only
+    "font.size": FONT_POINTS,
+    "mathtext.fontset": "cm",
+    "axes.formatter.use_mathtext": True,
+    "axes.unicode_minus": False,
+    "axes.titlesize": FONT_POINTS,
+    "axes.labelsize": FONT_POINTS,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.5,
+    "xtick.labelsize": FONT_POINTS - 1,
+    "ytick.labelsize": FONT_POINTS - 1,
+    "path.simplify": False,  # each point of a curve is a point of the file
+    "svg.fonttype": "path",  # text as outlines: the same in every viewer
+    "svg.hashsalt": "rnnsym",
+    "pdf.fonttype": 42,
+    "savefig.dpi": 150,
+})
+
+# What would write the hour or the version of a library into the file, by ending.
+_metadata: Mapping[str, Mapping[str, None]] = MappingProxyType({
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+})
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the style of all figures, whatever the user's own settings are; those are put back afterwards."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        settings: Any = matplotlib.rcParams
+        settings.update(_settings)
+        yield
+
+
+def save_figure(figure: Figure, path: str | Path) -> Path:
+    """Write ``figure`` as .svg, .pdf or .png, the same bytes each time; return the path.
+
+    The file is written whole or not at all: under a temporary name in the same folder, then renamed.
+    Errors: OutputError for another ending and for a place that cannot be written.
+    """
+    target = Path(path)
+    kind = target.suffix.lower().removeprefix(".")
+    if kind not in _metadata:
+        raise OutputError(f"figure {str(target)!r}: unknown ending {target.suffix!r}; use .svg, .pdf or .png")
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format=kind, metadata=dict(_metadata[kind]))
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        try:
+            temporary.write_bytes(buffer.getvalue())
+            os.replace(temporary, target)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OutputError(f"figure {str(target)!r} cannot be written ({reason}); check the folder") from error
+    return target
+
+
+def freeze_layout(figure: Figure) -> None:
+    """Lay the figure out for the last time: each layout starts from the one before, and would shift the next file."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
+@dataclass(frozen=True)
+class LineLabel:
+    """The words for a line, and the end of the line (in data's coordinates) that they stand beside."""
+
+    text: str
+    x: float
+    y: float
+    colour: str
+
+
+def label_lines(axes: Axes, labels: Sequence[LineLabel], *, column: float, side: str) -> None:
+    """Write labels in a column at ``column`` (in widths of the axes), level with the lines' ends if there is room.
+
+    ``side`` is where the labels stand from the lines: "left" or "right". Labels that would overlap are moved apart by
+    as little as possible, and a thin line leads from each line's end to its label, dotted where the end is far off.
+    Call this when the limits are final.
+    """
+    figure: Any = axes.get_figure()
+    figure.draw_without_rendering()  # lays the axes out, so that their height is known
+    gap = 1.25 * FONT_POINTS / (figure.get_size_inches()[1] * 72 * axes.get_position().height)
+    to_axes = axes.transData + axes.transAxes.inverted()
+    ends = [to_axes.transform((label.x, label.y)) for label in labels]
+    levels = spread([float(end[1]) for end in ends], gap, gap / 2, 1 - gap / 2)
+    direction = 1 if side == "right" else -1
+    for label, end, level in zip(labels, ends, levels, strict=True):
+        far = abs(column - end[0]) > 2 * NEAR
+        axes.plot([end[0] + 0.012 * direction, column - 0.012 * direction], [end[1], level], color=label.colour,
+                  linewidth=0.8, linestyle=":" if far else "-", transform=axes.transAxes, clip_on=False)
+        axes.text(column, level, label.text, transform=axes.transAxes, va="center",
+                  ha="left" if side == "right" else "right")
+
+
+def spread(positions: Sequence[float], gap: float, low: float = 0.0, high: float = 1.0) -> NDArray[np.float64]:
+    """Move ``positions`` apart to distances of at least ``gap``, in their order and by the least sum of squares.
+
+    Subtracting i·gap from the i-th makes it a monotone regression, solved by pooling neighbours (Ayer et al. 1955). All
+    stay from ``low`` to ``high`` where there is room for that many.
+    """
+    order = np.argsort(positions, kind="stable")
+    pools: list[tuple[float, int]] = []
+    for rank, place in enumerate(order):
+        mean, count = positions[place] - rank * gap, 1
+        while pools and pools[-1][0] > mean:
+            before, size = pools.pop()
+            mean, count = (before * size + mean * count) / (size + count), size + count
+        pools.append((mean, count))
+    moved = np.repeat([mean for mean, _ in pools], [count for _, count in pools]) + gap * np.arange(len(order))
+    ranks = np.arange(len(order))
+    moved = np.maximum(np.minimum(moved, high - gap * ranks[::-1]), low + gap * ranks)
+    found = np.empty(len(order))
+    found[order] = moved
+    return found
