@@ -63,7 +63,7 @@ def show(title: str, peer: str, result: Mapping[str, float]) -> None:
 
 
 def sympy_gradient(steps: int) -> list[Any]:
-    """Differentiate the nested loss by every entry of W_h, two units; SymPy's cache would answer from the second time."""
+    """Differentiate the nested loss by every entry of W_h, two units, without what SymPy remembers of last time."""
     clear_cache()
     loss, entries = nested_loss(graph_of(NETWORK), steps, {"d": 2, "n": 2, "k": 1})
     weight = next(parameter for parameter in NETWORK.parameters if parameter.name == "W_h")

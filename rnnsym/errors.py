@@ -1,4 +1,4 @@
-"""Every error that rnnsym raises on purpose; each message names the object, what was expected, what came, and the remedy."""
+"""Every error that rnnsym raises on purpose: each names the object, what was expected, what came, and the remedy."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rnnsym.calculus.notation import Adjoint
@@ -23,11 +24,11 @@ class AdjointRecursion:
     """
 
     readout: tuple[Assignment, ...]
-    final: dict[Variable, Expression]
+    final: Mapping[Variable, Expression]
     step: tuple[Assignment, ...]
-    carry: dict[Variable, Expression]
-    step_gradients: dict[Parameter, Expression]
-    readout_gradients: dict[Parameter, Expression]
+    carry: Mapping[Variable, Expression]
+    step_gradients: Mapping[Parameter, Expression]
+    readout_gradients: Mapping[Parameter, Expression]
     input: Expression
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from rnnsym.calculus.rows import along, contract, scale_operand, scale_rows, spread_rows
+from rnnsym.calculus.scalars import take_apart
 from rnnsym.errors import DerivationError
 from rnnsym.model.activations import activations
 from rnnsym.model.expressions import (
     ONE,
     ZERO,
     Constant,
-    Diagonal,
     Elementwise,
     Expression,
     Hadamard,
@@ -35,8 +36,10 @@ from rnnsym.model.expressions import (
     Size,
     Transposed,
     add,
+    divide,
     multiply,
     negate,
+    opposite,
     transpose,
 )
 
@@ -68,8 +71,8 @@ def _pull_hadamard(node: Hadamard, gradient: Expression, _: Expression) -> Itera
 
 def _pull_quotient(node: Quotient, gradient: Expression, output: Expression) -> Iterator[Pair]:
     numerator, denominator = node.args
-    yield numerator, fit(Quotient(gradient, denominator), numerator.shape)
-    yield denominator, fit(negate(Quotient(multiply(gradient, numerator), denominator**2)), denominator.shape)
+    yield numerator, fit(divide(gradient, denominator), numerator.shape)
+    yield denominator, fit(negate(divide(multiply(gradient, numerator), denominator**2)), denominator.shape)
 
 
 def _pull_power(node: Power, gradient: Expression, _: Expression) -> Iterator[Pair]:
@@ -100,7 +103,7 @@ def _pull_product(node: MatrixProduct, gradient: Expression, _: Expression) -> I
 
 def _pull_reduction(node: Reduction, gradient: Expression, _: Expression) -> Iterator[Pair]:
     count = Size(_entries(node.operand.shape))
-    weight = gradient if node.kind == "sum" else Quotient(gradient, count)
+    weight = gradient if node.kind == "sum" else divide(gradient, count)
     yield node.operand, fit(weight, node.operand.shape)
 
 
@@ -136,6 +139,8 @@ def pull_back(
     stack: list[tuple[Expression, Expression, Expression]] = [(expression, gradient, output or expression)]
     while stack:
         node, current, name = stack.pop()
+        if current == ZERO:  # below a flat function; it has no shape of its own that further rules could use
+            continue
         if isinstance(node, Named):
             found[node] = add(found[node], current) if node in found else current
         elif not isinstance(node, LEAVES):
@@ -143,7 +148,7 @@ def pull_back(
             if rule is None:
                 raise DerivationError(f"no pullback for {type(node).__name__}: add one to calculus.rules.pullbacks")
             stack.extend(reversed([(operand, part, operand) for operand, part in rule(node, current, name)]))
-    return {name: total for name, total in found.items() if total != ZERO}
+    return found
 
 
 Known = Callable[[Expression], Expression | None]
@@ -153,42 +158,16 @@ Jacobian = Callable[[Any, Known, Expression], "Expression | None"]
 def jacobian(expression: Expression, known: Known, output: Expression | None = None) -> Expression | None:
     """Return J[i, j] = ∂expression_i/∂v_j for a vector or scalar v, or None where it is zero.
 
-    ``known`` answers the Jacobian of a name by v (None: independent). ``expression`` is a vector or a scalar.
+    ``known`` answers the Jacobian of a name by v (None: independent). ``expression`` is a vector or a scalar, or of any
+    shape where v is a scalar; then J has its shape.
     """
     if isinstance(expression, LEAVES):
         return known(expression)
     rule = jacobians.get(type(expression))
     if rule is None:
         raise DerivationError(f"no Jacobian for {type(expression).__name__}: add one to calculus.rules.jacobians")
-    return rule(expression, known, output or expression)
-
-
-def scale_rows(weights: Expression, matrix: Expression) -> Expression:
-    """diag(w) J, written without a needless identity and with neighbouring diagonals merged; a scalar w just scales."""
-    if weights == ONE:
-        return matrix
-    if not weights.shape:
-        return multiply(weights, matrix)
-    if matrix.rank < 2:
-        return multiply(weights, matrix)
-    if isinstance(matrix, OrderedSum):
-        return add(*(scale_rows(weights, term) for term in matrix.args))
-    if isinstance(matrix, Negative):
-        return negate(scale_rows(weights, matrix.args[0]))
-    if isinstance(matrix, IdentityMatrix):
-        return Diagonal(weights)
-    if isinstance(matrix, Diagonal):
-        return Diagonal(multiply(weights, matrix.args[0]))
-    if isinstance(matrix, MatrixProduct) and isinstance(matrix.left, Diagonal):
-        return MatrixProduct(Diagonal(multiply(weights, matrix.left.args[0])), matrix.right)
-    return MatrixProduct(Diagonal(weights), matrix)
-
-
-def spread_rows(matrix: Expression, node: Expression, operand: Expression) -> Expression:
-    """The Jacobian of a scalar operand inside a vector: the same row for every entry of the vector."""
-    if operand.rank == node.rank:
-        return matrix
-    return Outer(Ones(node.shape), matrix) if matrix.rank else multiply(matrix, Ones(node.shape))
+    found = rule(expression, known, output or expression)
+    return None if found == ZERO else found  # the slope of a flat function
 
 
 def _total(parts: list[Expression | None]) -> Expression | None:
@@ -203,14 +182,7 @@ def _jacobian_sum(node: OrderedSum, known: Known, _: Expression) -> Expression |
 
 def _jacobian_negative(node: Negative, known: Known, _: Expression) -> Expression | None:
     part = jacobian(node.args[0], known)
-    return None if part is None else negate(part)
-
-
-def _scaled(weights: Expression, part: Expression, node: Expression, operand: Expression) -> Expression:
-    """diag(w) J for an operand of ``node``; a scalar operand in a vector gives the outer product of w with its row."""
-    if operand.rank == node.rank:
-        return scale_rows(weights, part)
-    return Outer(weights, part) if part.rank else multiply(weights, part)
+    return None if part is None else opposite(part)
 
 
 def _jacobian_hadamard(node: Hadamard, known: Known, _: Expression) -> Expression | None:
@@ -218,7 +190,7 @@ def _jacobian_hadamard(node: Hadamard, known: Known, _: Expression) -> Expressio
     for place, factor in enumerate(node.args):
         part = jacobian(factor, known)
         others = multiply(*node.args[:place], *node.args[place + 1 :])
-        parts.append(None if part is None else _scaled(others, part, node, factor))
+        parts.append(None if part is None else scale_operand(others, part, node, factor))
     return _total(parts)
 
 
@@ -226,8 +198,8 @@ def _jacobian_quotient(node: Quotient, known: Known, output: Expression) -> Expr
     numerator, denominator = node.args
     above, below = jacobian(numerator, known), jacobian(denominator, known)
     return _total([
-        None if above is None else _scaled(ONE / denominator, above, node, numerator),
-        None if below is None else negate(_scaled(output / denominator, below, node, denominator)),
+        None if above is None else scale_operand(ONE / denominator, above, node, numerator),
+        None if below is None else opposite(scale_operand(output / denominator, below, node, denominator)),
     ])
 
 
@@ -238,19 +210,27 @@ def _jacobian_power(node: Power, known: Known, _: Expression) -> Expression | No
 
 def _jacobian_product(node: MatrixProduct, known: Known, _: Expression) -> Expression | None:
     left, right = node.args
-    if left.rank == 2 and right.rank == 2:
-        raise DerivationError("a Jacobian of a matrix by a vector is not in the language: states are vectors or scalars")
     parts: list[Expression | None] = []
     for operand, other, on_left in ((left, right, True), (right, left, False)):
-        part = jacobian(operand, known) if operand.rank == 1 else None
+        if operand.rank == 2:
+            pairs = _by_scalars(operand, known)
+            parts += [along(slope @ other if on_left else other @ slope, row) for slope, row in pairs]
+            continue
+        part = jacobian(operand, known)
         if part is not None:
             weights = transpose(other) if on_left and other.rank == 2 else other
-            parts.append(_contracted(weights, part))
+            parts.append(contract(weights, part))
     return _total(parts)
 
 
-def _contracted(weights: Expression, part: Expression) -> Expression:
-    return weights if isinstance(part, IdentityMatrix) else MatrixProduct(weights, part)
+def _by_scalars(matrix: Expression, known: Known) -> Iterator[Pair]:
+    """∂M/∂s, of the matrix's shape, and ∂s/∂v for each scalar s through which a matrix M depends on v."""
+    apart = take_apart(matrix)
+    for name, scalar in apart.scalars.items():
+        row = jacobian(scalar, known)
+        slope = None if row is None else jacobian(apart.matrix, {name: ONE}.get)
+        if row is not None and slope is not None:
+            yield apart.put_back(slope), row
 
 
 def _jacobian_elementwise(node: Elementwise, known: Known, output: Expression) -> Expression | None:
@@ -259,11 +239,19 @@ def _jacobian_elementwise(node: Elementwise, known: Known, output: Expression) -
 
 
 def _jacobian_reduction(node: Reduction, known: Known, _: Expression) -> Expression | None:
-    part = jacobian(node.operand, known) if node.operand.rank < 2 else None
+    operand = node.operand
+    if operand.rank == 2:
+        return _total([along(Reduction(node.kind, slope), row) for slope, row in _by_scalars(operand, known)])
+    part = jacobian(operand, known)
     if part is None:
         return None
-    total = part if node.operand.rank == 0 else _contracted(Ones(node.operand.shape), part)
-    return total if node.kind == "sum" else Quotient(total, Size(_entries(node.operand.shape)))
+    total = part if operand.rank == 0 else contract(Ones(operand.shape), part)
+    return total if node.kind == "sum" else divide(total, Size(_entries(operand.shape)))
+
+
+def _jacobian_transposed(node: Transposed, known: Known, _: Expression) -> Expression | None:
+    part = jacobian(node.args[0], known)
+    return None if part is None else transpose(part)
 
 
 jacobians: dict[type, Jacobian] = {
@@ -275,5 +263,5 @@ jacobians: dict[type, Jacobian] = {
     MatrixProduct: _jacobian_product,
     Elementwise: _jacobian_elementwise,
     Reduction: _jacobian_reduction,
-    Transposed: lambda node, known, output: None,
+    Transposed: _jacobian_transposed,
 }

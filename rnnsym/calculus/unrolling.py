@@ -69,8 +69,9 @@ class StepGraph:
 def graph_of(network: Network) -> StepGraph:
     """Return the let-bound step of ``network``; the readout stands at step T and its own names bear no step."""
     names = _Names.of(network)
+    states = frozenset(state.variable for state in network.states)
     cell = _let_bind(network.equations, names, "a")
-    readout = tuple(_without_step(a, network) for a in _let_bind(network.readout_equations, names, "z"))
+    readout = tuple(_without_step(a, network) for a in _let_bind(network.readout_equations, names, "z", states))
     yhat = readout[-1].target
     target = Variable("target", yhat.shape)
     loss = Assignment(Variable("L", ()), losses[network.loss].value(yhat, target))
@@ -137,7 +138,8 @@ class _Names:
     def of(cls, network: Network) -> _Names:
         equations = (*network.equations, *network.readout_equations)
         named = {name.name for equation in equations for name in names_in(equation.expression)}
-        return cls(named | {e.target.name for e in equations} | {c.name for c in network.constants} | {"x", "L", "target"})
+        own = {*(e.target.name for e in equations), *(c.name for c in network.constants)}
+        return cls(named | own | {"x", "L", "target"})
 
     def fresh(self, *wishes: str) -> str:
         for name in (*wishes, *(f"{wishes[-1]}{i}" for i in range(1, 1000))):
@@ -147,14 +149,22 @@ class _Names:
         raise DerivationError(f"no free name is left near {wishes[-1]!r}: rename some of the equations' names")
 
 
-def _let_bind(equations: Any, names: _Names, letter: str) -> tuple[Assignment, ...]:
-    """Give each compound argument of a function, and each nested function, a name of its own."""
+def _let_bind(
+    equations: Any, names: _Names, letter: str, foreign: frozenset[Variable] = frozenset()
+) -> tuple[Assignment, ...]:
+    """Give each argument of a function that has no name of its own here, and each nested function, a name.
+
+    ``foreign`` names belong elsewhere: the logit of ŷ = σ(h_T) is the readout's own z = h_T, since δ of the state h_T
+    also gathers what arrives by other ways.
+    """
     functions = [node for e in equations for node in walk(e.expression) if isinstance(node, Elementwise)]
-    compound = [f for f in functions if not isinstance(f.argument, Named)]
-    return tuple(a for e in equations for a in _bind_equation(e, names, letter, alone=len(compound) == 1))
+    unnamed = [f for f in functions if not isinstance(f.argument, Named) or f.argument in foreign]
+    return tuple(a for e in equations for a in _bind_equation(e, names, letter, foreign, alone=len(unnamed) == 1))
 
 
-def _bind_equation(equation: Any, names: _Names, letter: str, *, alone: bool) -> Iterator[Assignment]:
+def _bind_equation(
+    equation: Any, names: _Names, letter: str, foreign: frozenset[Variable], *, alone: bool
+) -> Iterator[Assignment]:
     bound: list[Assignment] = []
 
     def bind(value: Expression, *wishes: str) -> Variable:
@@ -168,7 +178,7 @@ def _bind_equation(equation: Any, names: _Names, letter: str, *, alone: bool) ->
         if not isinstance(node, Elementwise):
             return None
         argument = rebuild(node.argument, change)
-        if not isinstance(argument, Variable | Parameter):
+        if not isinstance(argument, Variable | Parameter) or argument in foreign:
             wish = f"{letter}_{equation.target.name}"
             argument = bind(argument, *((letter, wish) if alone else (wish,)))
         call = Elementwise(node.function, argument)

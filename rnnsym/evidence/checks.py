@@ -13,7 +13,7 @@ from hypothesis.errors import Flaky, HypothesisWarning
 from rnnsym.calculus.unrolling import StepGraph, graph_of
 from rnnsym.errors import CheckError
 from rnnsym.evidence.examples import Example, examples
-from rnnsym.evidence.judging import Function, Tally, judge
+from rnnsym.evidence.judging import Function, Subject, Tally, judge
 from rnnsym.evidence.oracles import differing_entries
 from rnnsym.evidence.points import Draw
 from rnnsym.evidence.reports import Finding, Report, Witness
@@ -38,7 +38,7 @@ def check_function(
     function: Function, network: Network, seed: int = 0, max_examples: int = EXAMPLES, progress: Progress | None = None
 ) -> Report:
     """Judge a function with the signature of ``value_and_grad`` on drawn examples."""
-    graph, tally = graph_of(network), Tally()
+    subject, tally = Subject.of(network), Tally()
     with_state, with_lengths = (_takes(function, name) for name in ("initial_state", "lengths"))
     failures: list[Example] = []
     drawn = 0
@@ -60,7 +60,7 @@ def check_function(
         drawn += 1
         if progress is not None:
             progress(min(drawn, max_examples), max_examples)
-        if next(judge(function, graph, example, tally, locate=False), None) is not None:
+        if next(judge(function, subject, example, tally, locate=False), None) is not None:
             failures.append(example)
             raise _WrongGradientError
 
@@ -101,7 +101,7 @@ def _report(
     with_lengths: bool,
 ) -> Report:
     counterexample = failures[-1] if failures else None
-    findings = [] if counterexample is None else list(judge(function, graph_of(network), counterexample, Tally()))
+    findings = [] if counterexample is None else list(judge(function, Subject.of(network), counterexample, Tally()))
     if unstable:
         findings = [
             Finding("", "", "the function is not deterministic: the same arguments gave different answers"),

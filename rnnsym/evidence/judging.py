@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from rnnsym.calculus.unrolling import StepGraph
+from rnnsym.calculus.adjoints import AdjointRecursion, adjoint_recursion
+from rnnsym.calculus.unrolling import StepGraph, graph_of
 from rnnsym.evidence.differences import NOISE, ReferenceLoss, Slope
 from rnnsym.evidence.examples import Example
 from rnnsym.evidence.reports import Finding
 from rnnsym.evidence.rounding import UNIT, gradient_bounds
 from rnnsym.model.expressions import Parameter
+from rnnsym.model.networks import Network
 from rnnsym.numerics.validation import Float
 
 Function = Callable[..., Any]
@@ -23,9 +25,7 @@ SETTLED = (
 UNSETTLED = 16.0  # … unless that error is no more than a few times the rounding of the differences themselves
 SMALLEST_WEIGHT = 0.5  # of an entry in the direction along which a gradient is compared
 REPEATABLE = 1e-12  # threads may sum in another order the second time; more than that is another answer
-LOSS_SLACK = (
-    1e4  # units of rounding allowed to a loss, which passes through at most a few hundred operations a sequence
-)
+LOSS_SLACK = 1e4  # units of rounding allowed to a loss, which passes a few hundred operations a sequence
 
 
 @dataclass
@@ -47,8 +47,22 @@ class Tally:
         self.detectable[parameter] = min(self.detectable.get(parameter, np.inf), seen)
 
 
+@dataclass(frozen=True)
+class Subject:
+    """The network that a gradient is judged against, and its recursion, which is derived once for all examples."""
+
+    graph: StepGraph
+    recursion: AdjointRecursion
+
+    @classmethod
+    def of(cls, network: Network) -> Subject:
+        """Return the subject of a network."""
+        graph = graph_of(network)
+        return cls(graph, adjoint_recursion(graph))
+
+
 def judge(
-    function: Function, graph: StepGraph, example: Example, tally: Tally, *, locate: bool = True
+    function: Function, subject: Subject, example: Example, tally: Tally, *, locate: bool = True
 ) -> Iterator[Finding]:
     """Yield what is wrong with ``function`` on ``example``, lazily; ``locate`` looks for the wrong entries too."""
     given = example.arguments()
@@ -57,9 +71,9 @@ def judge(
     except Exception as error:
         yield Finding("", "", f"the function raised {type(error).__name__}: {error}")
         return
-    broken = list(_form_findings(answer, graph, example)) or list(_mutations(given, example))
-    broken = broken or list(_form_findings(again, graph, example)) or list(_instabilities(answer, again))
-    yield from broken or _value_findings(answer, graph, example, tally, locate=locate)
+    broken = list(_form_findings(answer, subject.graph, example)) or list(_mutations(given, example))
+    broken = broken or list(_form_findings(again, subject.graph, example)) or list(_instabilities(answer, again))
+    yield from broken or _value_findings(answer, subject, example, tally, locate=locate)
 
 
 def _call(function: Function, given: dict[str, Any]) -> Any:
@@ -117,12 +131,12 @@ def _mutations(given: dict[str, Any], example: Example) -> Iterator[Finding]:
 
 
 def _value_findings(
-    answer: Any, graph: StepGraph, example: Example, tally: Tally, *, locate: bool
+    answer: Any, subject: Subject, example: Example, tally: Tally, *, locate: bool
 ) -> Iterator[Finding]:
-    references = [ReferenceLoss(graph, example, sequence) for sequence in range(len(example.inputs))]
+    references = [ReferenceLoss(subject.graph, example, sequence) for sequence in range(len(example.inputs))]
     yield from _loss_findings(float(answer[0]), references)
-    bounds = _bounds(graph, references)
-    for parameter in graph.network.parameters:
+    bounds = _bounds(subject, references)
+    for parameter in subject.graph.network.parameters:
         found = np.asarray(answer[1][parameter.name], dtype=np.float64)
         yield from _gradient_findings(parameter, found, bounds[parameter.name], references, tally, locate=locate)
 
@@ -180,9 +194,10 @@ def _loss_findings(loss: float, references: list[ReferenceLoss]) -> Iterator[Fin
         yield Finding("", "", f"the loss is {loss:.12g}, but the network's own equations give {expected:.12g}")
 
 
-def _bounds(graph: StepGraph, references: list[ReferenceLoss]) -> dict[str, Float]:
+def _bounds(subject: Subject, references: list[ReferenceLoss]) -> dict[str, Float]:
     """Return the mean over the batch of the bounds: the mean of gradients has at most the mean of their errors."""
-    each = [gradient_bounds(graph, r.arithmetic.sizes, r.leaves, r.steps) for r in references]
+    graph, recursion = subject.graph, subject.recursion
+    each = [gradient_bounds(graph, recursion, r.arithmetic.sizes, r.leaves, r.steps) for r in references]
     return {name: sum(bound[name] for bound in each) / len(each) for name in each[0]}
 
 

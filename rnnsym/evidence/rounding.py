@@ -13,7 +13,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from rnnsym.calculus.adjoints import adjoint_recursion
+from rnnsym.calculus.adjoints import AdjointRecursion
 from rnnsym.calculus.rules import slope
 from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.model.evaluation import Arithmetic, Array, evaluate
@@ -115,7 +115,7 @@ def _slope_at(function: str, argument: float, output: float) -> float:
 
 
 def gradient_bounds(
-    graph: StepGraph, sizes: dict[Any, int], leaves: dict[Expression, Any], steps: int
+    graph: StepGraph, recursion: AdjointRecursion, sizes: dict[Any, int], leaves: dict[Expression, Any], steps: int
 ) -> dict[str, Array]:
     """Return {parameter: bound of the rounding error of ∂L/∂parameter} for one sequence of ``steps`` steps.
 
@@ -123,16 +123,23 @@ def gradient_bounds(
     """
     arithmetic = Arithmetic(lambda number: Bounded(float(number)), _apply, sizes)
     values = {leaf: bounded_array(value) for leaf, value in leaves.items()}
-    sweep = _Sweep(graph, values, arithmetic, steps)
+    sweep = _Sweep(graph, recursion, values, arithmetic, steps)
     return {parameter.name: _errors(sweep.gradient(parameter)) for parameter in graph.network.parameters}
 
 
 class _Sweep:
     """The forward pass and the recursion over numbers with bounds."""
 
-    def __init__(self, graph: StepGraph, values: dict[Expression, Array], arithmetic: Arithmetic, steps: int) -> None:
-        self.graph, self.leaves, self.arithmetic, self.steps = graph, values, arithmetic, steps
-        self.recursion = adjoint_recursion(graph)
+    def __init__(
+        self,
+        graph: StepGraph,
+        recursion: AdjointRecursion,
+        values: dict[Expression, Array],
+        arithmetic: Arithmetic,
+        steps: int,
+    ) -> None:
+        self.graph, self.recursion, self.leaves = graph, recursion, values
+        self.arithmetic, self.steps = arithmetic, steps
         self.totals: dict[Parameter, Array] = {}
         self.tape: list[dict[Expression, Array]] = []
         self._backward(self._forward())

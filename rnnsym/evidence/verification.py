@@ -14,7 +14,7 @@ from rnnsym.calculus.unrolling import graph_of
 from rnnsym.errors import CheckError
 from rnnsym.evidence.points import Draw, Point, same
 from rnnsym.evidence.residues import Residue
-from rnnsym.model.expressions import ONE, Expression, T, Variable, t
+from rnnsym.model.expressions import ONE, Expression, Parameter, T, Variable, t
 from rnnsym.writing.derivation import Check, Derivation, Section, Step
 
 WITNESS = "exact identity modulo 2^127 − 1 at a random point, derivatives by dual numbers"
@@ -76,7 +76,7 @@ def _indices(span: tuple[int, int] | None) -> list[int | None]:
     if span is None:
         return [None]
     first, last = span
-    spread = np.linspace(first, last, min(last - first + 1, SAMPLED_STEPS))
+    spread = np.linspace(first, last, min(abs(last - first) + 1, SAMPLED_STEPS))
     return [int(index) for index in dict.fromkeys(np.rint(spread).astype(int))]
 
 
@@ -87,7 +87,8 @@ def _substituted(step: Step, point: Point) -> Iterator[tuple[Any, Any]]:
 
 
 def _along_update(step: Step, point: Point) -> tuple[Any, Any]:
-    rate = next(name for name in step.after.atoms(type(step.before)) if name.name == "eta")
+    parameters = point.graph.network.parameters
+    rate = next(name for name in step.after.atoms(Parameter) if name not in parameters)
     from_zero = point.value(step.after.xreplace({rate: ONE})) - point.value(step.before)
     gradient = point.derivative(point.graph.loss.target, step.before)
     squares = (gradient * gradient).sum() if np.shape(gradient) else gradient * gradient

@@ -1,7 +1,8 @@
 """The table of elementwise functions: one entry a function, its slope written in its output where that exists.
 
-The output form matters twice: it is how backpropagation through time is written (``1 - o²`` for tanh), and
-it is stable where ``1 - tanh(a)²`` computed from the argument loses all its digits (|a| >= 19).
+The output form is how backpropagation through time is written (``1 - o²`` for tanh), and it needs only what the
+forward pass has kept. Its error stays within rounding of 1, but where the function saturates (|a| >= 19 for tanh,
+a >= 37 for sigmoid) the output rounds to 1 and no digit of the tiny slope is left, unlike in ``1 / cosh(a)²``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 import sympy
 
-from rnnsym.model.expressions import Elementwise, Expression, Numeral
+from rnnsym.model.expressions import ONE, Elementwise, Expression, Numeral
 
 Slope = Callable[[Expression, Expression], Expression]
 
@@ -103,9 +104,9 @@ def sigmoid(a):
 '''
 
 _entries = (
-    Activation("tanh", sympy.tanh, lambda _, output: 1 - output**2, "1 - Ω²", sympy.S.One,
+    Activation("tanh", sympy.tanh, lambda _, output: ONE - output**2, "1 - Ω²", sympy.S.One,
                "np.tanh({a})", r"\tanh", "tanh"),
-    Activation("sigmoid", sigmoid, lambda _, output: output * (1 - output), "Ω (1 - Ω)", sympy.Rational(1, 4),
+    Activation("sigmoid", sigmoid, lambda _, output: output * (ONE - output), "Ω (1 - Ω)", sympy.Rational(1, 4),
                "sigmoid({a})", r"\sigma", "σ", helper=SIGMOID_SOURCE),
     Activation("relu", relu, lambda argument, _: Elementwise("step", argument), "[a > 0]", sympy.S.One,
                "np.maximum({a}, 0.0)", r"\mathrm{ReLU}", "ReLU", analytic=False, kinks=(0,)),
@@ -113,8 +114,8 @@ _entries = (
                lambda argument, _: Numeral(LEAK) + Numeral(1 - LEAK) * Elementwise("step", argument),
                "1/100 + 99/100 [a > 0]", sympy.S.One, "np.where({a} > 0, {a}, 0.01 * {a})",
                r"\mathrm{LeakyReLU}", "LeakyReLU", analytic=False, kinks=(0,)),
-    Activation("step", step, lambda argument, _: Numeral(0) * argument, "0", sympy.S.Zero, "np.where({a} > 0, 1.0, 0.0)",
-               r"\mathrm{step}", "step", analytic=False, kinks=(0,)),
+    Activation("step", step, lambda argument, _: Numeral(0) * argument, "0", sympy.S.Zero,
+               "np.heaviside({a}, 0.0)", r"\mathrm{step}", "step", analytic=False, kinks=(0,)),
     Activation("softplus", softplus, lambda argument, _: Elementwise("sigmoid", argument), "σ(a)", sympy.S.One,
                "np.logaddexp(0.0, {a})", r"\mathrm{softplus}", "softplus"),
     Activation("exp", sympy.exp, lambda _, output: output, "Ω", None, "np.exp({a})", r"\exp", "exp"),

@@ -233,6 +233,23 @@ def negate(operand: Expression) -> Expression:
     return Numeral(-operand.value) if isinstance(operand, Numeral) else Negative(operand)
 
 
+def opposite(operand: Expression) -> Expression:
+    """Return −a with the sign carried to the terms of a sum, so that signs meet and cancel."""
+    return add(*(negate(term) for term in operand.args)) if isinstance(operand, OrderedSum) else negate(operand)
+
+
+def divide(numerator: Expression, denominator: Expression) -> Expression:
+    """Return a / b with the sign of a in front."""
+    if isinstance(numerator, Negative):
+        return Negative(Quotient(numerator.args[0], denominator))
+    return Quotient(numerator, denominator)
+
+
+def zeros(shape: Shape) -> Expression:
+    """Return 0, or 0 in every entry of a vector or matrix."""
+    return Hadamard(ZERO, Ones(shape)) if shape else ZERO
+
+
 def multiply(*factors: Expression) -> Expression:
     """Return the ordered elementwise product, flattened, without ones, its sign in front."""
     flat: list[Expression] = []

@@ -26,9 +26,12 @@ from rnnsym.model.arithmetic import (
     Transposed,
     add,
     as_expression,
+    divide,
     multiply,
     negate,
+    opposite,
     transpose,
+    zeros,
 )
 
 __all__ = [
@@ -59,13 +62,16 @@ __all__ = [
     "add",
     "as_expression",
     "at_step",
+    "divide",
     "multiply",
     "negate",
+    "opposite",
     "rebuild",
     "size",
     "t",
     "transpose",
     "walk",
+    "zeros",
 ]
 
 t = Symbol("t", integer=True)
@@ -87,7 +93,7 @@ class Constant(Expression):
     @property
     def name(self) -> str:
         """The name as the user wrote it."""
-        return str(self.args[0])
+        return str(self.args[0].name)
 
     @property
     def value(self) -> Rational:
@@ -120,7 +126,7 @@ class Parameter(Named):
 
 
 class Variable(Named):
-    """A quantity of one step: an input, a gate, a state, an output, the loss; ``step`` is None where it has only one."""
+    """A quantity of one step: an input, a gate, a state, an output, the loss; ``step`` may be None."""
 
     def __new__(cls, name: str | Str, shape: Shape | Tuple, step: Any = None) -> Variable:
         label = name if isinstance(name, Str) else Str(name)
@@ -173,7 +179,7 @@ class Elementwise(Expression):
     @property
     def function(self) -> str:
         """The function's name in the table of activations."""
-        return str(self.args[0])
+        return str(self.args[0].name)
 
     @property
     def argument(self) -> Expression:
@@ -194,7 +200,7 @@ class Reduction(Expression):
     @property
     def kind(self) -> str:
         """``sum`` or ``mean``."""
-        return str(self.args[0])
+        return str(self.args[0].name)
 
     @property
     def operand(self) -> Expression:

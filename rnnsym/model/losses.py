@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from rnnsym.model.expressions import Elementwise, Expression, Numeral, Reduction
+from rnnsym.model.expressions import ONE, Elementwise, Expression, Numeral, Reduction
 
 Binary = Callable[[Expression, Expression], Expression]
 
@@ -44,10 +44,10 @@ def _softplus(operand: Expression) -> Expression:
 _entries = (
     Loss(
         "binary_cross_entropy",
-        value=lambda yhat, target: Reduction("sum", -target * _log(yhat) - (1 - target) * _log(1 - yhat)),
+        value=lambda yhat, target: Reduction("sum", -target * _log(yhat) - (ONE - target) * _log(ONE - yhat)),
         link="sigmoid",
         fused_value=lambda logit, target: Reduction(
-            "sum", target * _softplus(-logit) + (1 - target) * _softplus(logit)
+            "sum", target * _softplus(-logit) + (ONE - target) * _softplus(logit)
         ),
         fused_slope=lambda yhat, target: yhat - target,
         lower=0.0,

@@ -187,7 +187,7 @@ class Network:
         for name, value in given.items():
             if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
                 raise NetworkError(f"the size {name} must be an integer of at least 1, not {value!r:.80}")
-        known = {str(one): one for one in self.sizes}
+        known = {one.name: one for one in self.sizes}
         for name in STANDARD_SIZES:
             if name in known and name not in given:
                 raise NetworkError(f"the size {name} is missing: call shapes({', '.join(f'{one}=…' for one in known)})")

@@ -25,8 +25,8 @@ class CompiledNetwork:
     """A network as functions of arrays; ``source`` is the module that they run, readable and complete.
 
     Shapes: ``parameters`` {name: array of the parameter's shape}; ``inputs`` (batch, T, d), or (T, d) for one sequence;
-    ``targets`` (batch, k), or (k,); ``initial_state`` {state: (batch, n) or (n,)}, absent states start at their declared
-    value, zero by default; ``lengths`` (batch,) whole numbers from 1 to T, steps past them change nothing.
+    ``targets`` (batch, k), or (k,); ``initial_state`` {state: (batch, n) or (n,)}, absent states start at their
+    declared value, zero by default; ``lengths`` (batch,) whole numbers from 1 to T, steps past them change nothing.
     Everything is computed in float64; what is returned is fresh, and no argument is changed.
     """
 
@@ -80,7 +80,10 @@ class CompiledNetwork:
         parameters = tuple(p.name for p in self.network.parameters)
         if wrt is None:
             return parameters
-        names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+        try:
+            names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+        except TypeError:
+            raise DataError(f"wrt: expected names of gradients, but it is {wrt!r:.80}") from None
         known = (*parameters, "inputs", *(f"{state.variable.name}_0" for state in self.network.states))
         for name in names:
             if name not in known:
@@ -96,8 +99,10 @@ class CompiledNetwork:
     def _reason(self, arguments: Arguments) -> str:
         entry = losses[self.network.loss]
         if np.isfinite(entry.output_lower) and entry.link is not None and "sigmoid" not in self.network.readout:
-            return f"{entry.name} needs outputs between {entry.output_lower:g} and {entry.output_upper:g}: end the readout in {entry.link}"
-        return f"a value overflowed or left a function's domain within T = {arguments.inputs.shape[1]} steps: use smaller weights"
+            bounds = f"{entry.output_lower:g} and {entry.output_upper:g}"
+            return f"{entry.name} needs outputs between {bounds}: end the readout in {entry.link}"
+        steps = arguments.inputs.shape[1]
+        return f"a value overflowed or left a function's domain within T = {steps} steps: use smaller weights"
 
 
 def _positional(arguments: Arguments, *targets: Any) -> tuple[Any, ...]:

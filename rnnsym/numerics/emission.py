@@ -13,8 +13,9 @@ from rnnsym.model.activations import activations
 from rnnsym.model.expressions import ZERO, Expression, Parameter, Size, Variable, t, walk
 from rnnsym.model.losses import losses
 from rnnsym.numerics.identifiers import Identifiers
+from rnnsym.numerics.lines import broken, filled
 from rnnsym.numerics.printing import BatchPrinter
-from rnnsym.writing.layout import Style, lay_out
+from rnnsym.writing.layout import lay_out, style_of
 from rnnsym.writing.plain import plain
 
 
@@ -33,7 +34,7 @@ class Emitter:
     def source(self) -> str:
         """Return the module's text."""
         parts = (self._forward, self._readout, self._losses, self._predict, self._loss, self._value_and_grad)
-        bodies = ["\n".join(part()) for part in parts]
+        bodies = ["\n".join(broken(part())) for part in parts]
         return "\n\n\n".join(["\n".join(self._head()), *bodies]) + "\n"  # the head last: it defines what was used
 
     def code(self, expression: Expression) -> str:
@@ -41,29 +42,30 @@ class Emitter:
         return str(self.printer.doprint(expression))
 
     def _head(self) -> Iterator[str]:
-        yield f'"""Loss and gradient of the network {self.network.cell.name} ({self.network.topology}, {self.network.loss}).'
+        network = self.network
+        yield f'"""Loss and gradient of the network {network.cell.name} ({network.topology}, {network.loss}).'
         yield ""
-        yield from (f"    {line}" for line in self._equation_lines())
+        yield from (line for equation in self._equation_lines() for line in filled(f"    {equation}"))
         yield ""
         yield "A batch is the first axis of everything but the parameters. Made by rnnsym from the equations above."
         yield '"""'
         yield ""
         yield "import numpy as np"
         yield ""
-        yield f"PARAMETERS = {tuple(p.name for p in self.network.parameters)!r}".replace("'", '"')
+        yield from broken([f"PARAMETERS = {_tuple(f'{chr(34)}{p.name}{chr(34)}' for p in self.network.parameters)}"])
         yield from (f"{self.names(c)} = {float(c.value)!r}" for c in self.network.constants)
         for name in sorted(self.printer.functions):
             if activations[name].helper:
                 yield f"\n{activations[name].helper.rstrip()}"
 
     def _equation_lines(self) -> list[str]:
-        style = Style(self.network.convention)
+        style = style_of(self.network)
         assignments = (*self.graph.cell, *self.graph.readout, self.graph.loss)
         return [f"{plain(lay_out(a.target, style))} = {plain(lay_out(a.value, style))}" for a in assignments]
 
     def _shape(self, name: Any, batched: bool = True) -> str:
         sizes = [str(length) for length in name.shape]
-        return "(" + ", ".join((["batch"] if batched else []) + sizes) + ("," if not batched and len(sizes) == 1 else "") + ")"
+        return _tuple((["batch"] if batched else []) + sizes)
 
     def _unpack(self, expressions: Iterable[Expression]) -> Iterator[str]:
         used = {name for expression in expressions for name in names_in(expression)}
@@ -89,7 +91,7 @@ class Emitter:
                 return f'parameters["{parameter.name}"].shape[{tuple(parameter.shape).index(symbol)}]'
         if symbol in self.network.input.shape:
             return "inputs.shape[2]"
-        raise DerivationError(f"the size {symbol} is borne by no parameter and not by the input: annotate it as a number")
+        raise DerivationError(f"the size {symbol} belongs to no parameter and no input: annotate it as a number")
 
     def _step_values(self) -> list[Expression]:
         return [a.value for a in self.graph.cell]
@@ -97,7 +99,7 @@ class Emitter:
     def _forward(self) -> Iterator[str]:
         state = [self.names(s) for s in self.graph.states]
         yield "def forward(parameters, inputs, initial_state=None, lengths=None):"
-        yield f'    """Return the last state ({", ".join(state)}), what the backward pass reads of each step, and who runs when."""'
+        yield f'    """Return the last state ({", ".join(state)}), what the way back reads, and who runs when."""'
         yield from self._unpack(self._step_values())
         yield from self._sizes([*self._step_values(), *(Size(n) for s in self.graph.states for n in s.shape)])
         yield "    batch, steps = inputs.shape[:2]"
@@ -105,22 +107,25 @@ class Emitter:
         for s in self.network.states:
             yield self._start(s)
         yield "    active = None"
-        yield "    if lengths is not None:  # a step past a sequence's end sees its last input again, and is not kept"
+        yield "    if lengths is not None:  # past a sequence's end its last step is repeated, from the same state"
         yield "        active = np.arange(steps) < np.asarray(lengths)[:, None]  # (batch, T)"
-        yield "        inputs = inputs[np.arange(batch)[:, None], np.minimum(np.arange(steps), np.asarray(lengths)[:, None] - 1)]"
+        yield "        last = np.asarray(lengths)[:, None] - 1"
+        yield "        inputs = inputs[np.arange(batch)[:, None], np.minimum(np.arange(steps), last)]"
+        for s in self.graph.states:
+            yield f"    {self.names(s.at(t - 1))} = {self.names(s)}"
         yield "    tape = []"
         yield "    for step in range(steps):"
         yield f"        {self.names(self.network.input)} = inputs[:, step]  # {self._shape(self.network.input)}"
         for s in self.graph.states:
-            yield f"        {self.names(s.at(t - 1))} = {self.names(s)}"
+            yield self._previous(s)
         for a in self.graph.cell:
             yield f"        {self.names(a.target)} = {self.code(a.value)}  # {self._shape(a.target)}"
         yield f"        tape.append({self._tape()})"
-        yield "        if active is not None:"
-        for s in self.graph.states:
-            name, before = self.names(s), self.names(s.at(t - 1))
-            yield f"            {name} = np.where({_mask(s)}, {name}, {before})"
         yield f"    return {_tuple(state)}, tape, active"
+
+    def _previous(self, state: Variable) -> str:
+        name, before = self.names(state), self.names(state.at(t - 1))
+        return f"        {before} = {name} if active is None else np.where({_mask(state)}, {name}, {before})"
 
     def _start(self, state: Any) -> str:
         variable = state.variable
@@ -146,7 +151,7 @@ class Emitter:
         yield "def readout(parameters, state):"
         yield f'    """Return {", ".join(results)} from the last state."""'
         yield from self._unpack(values)
-        yield f"    {_tuple(self.names(s) for s in self.graph.states)} = state"
+        yield self._unpack_state()
         for a in self.graph.readout:
             yield f"    {self.names(a.target)} = {self.code(a.value)}  # {self._shape(a.target)}"
         yield f"    return {_tuple(results)}"
@@ -167,6 +172,9 @@ class Emitter:
         yield f"def losses({self.names(of)}, {self.names(target)}):"
         yield f'    """Return the loss of each sequence{stable}."""'
         yield f"    return {self.code(value(of, target))}  # (batch,)"
+
+    def _unpack_state(self) -> str:
+        return f"    {_tuple(self.names(s) for s in self.graph.states)} = state"
 
     def _call_readout(self) -> str:
         return f"    {_tuple(self._readout_names())} = readout(parameters, state)"
@@ -191,9 +199,9 @@ class Emitter:
         yield from self._sizes(self._backward_values())
         yield "    state, tape, active = forward(parameters, inputs, initial_state, lengths)"
         yield self._call_readout()
-        yield f"    {_tuple(self.names(s) for s in self.graph.states)} = state"
+        yield self._unpack_state()
         yield f"    {self.names(Variable('target', ()))} = targets"
-        yield "    batch = len(inputs)"
+        yield "    batch = len(inputs)  # the gradient of the sum over the batch is divided by it at the end"
         yield f"    value = losses({self.names(self._loss_argument())}, targets).mean()"
         yield from self._backward_readout()
         yield "    d_inputs = np.zeros(inputs.shape)"
@@ -206,7 +214,7 @@ class Emitter:
         for s in self.graph.states:
             yield f'        "{s.name}_0": {self.names(Adjoint(s))},'
         yield "    }"
-        yield "    return value, {name: gradients[name] for name in wrt}"
+        yield "    return value, {name: gradients[name] / batch for name in wrt}"
 
     def _backward_values(self) -> list[Expression]:
         r = self.recursion
@@ -218,9 +226,8 @@ class Emitter:
         return self.names.derived("grad", parameter)
 
     def _backward_readout(self) -> Iterator[str]:
-        for place, a in enumerate(self.recursion.readout):
-            code = self.code(a.value)
-            yield f"    {self.names(a.target)} = " + (f"({code}) / batch" if place == 0 else code)
+        for a in self.recursion.readout:
+            yield f"    {self.names(a.target)} = {self.code(a.value)}"
         for p in self.network.parameters:
             own = self.recursion.readout_gradients.get(p)
             start = f'np.zeros(np.shape(parameters["{p.name}"]))' if own is None else self.printer.over_batch(own)
@@ -246,7 +253,7 @@ class Emitter:
             yield 'if "inputs" in wrt:'
             yield f"    d_inputs[:, step] = {self.code(self.recursion.input)}"
         carries = [self._carry(s) for s in adjoints]
-        yield f"{', '.join(adjoints.values())} = {', '.join(carries)}"
+        yield f"{_together(adjoints.values())} = {_together(carries)}"
         yield "if active is not None:"
         for s, d in adjoints.items():
             yield f"    {d} = {d} + {self._held(s)}"
@@ -270,6 +277,11 @@ def _tuple(names: Iterable[str]) -> str:
     return "(" + ", ".join(found) + ("," if len(found) == 1 else "") + ")" if (found := list(names)) else "()"
 
 
+def _together(names: Iterable[str]) -> str:
+    """Several values as a tuple, one alone as itself."""
+    return found[0] if len(found := list(names)) == 1 else _tuple(found)
+
+
 def _mask(state: Variable) -> str:
     return "active[:, step, None]" if state.rank else "active[:, step]"
 
@@ -280,5 +292,5 @@ def _own_sizes(node: Expression) -> set[Any]:
 
 
 def numpy_source(graph: StepGraph) -> str:
-    """Return the text of a NumPy module with ``predict``, ``loss`` and ``value_and_grad`` for the network of ``graph``."""
+    """Return the text of a NumPy module with ``predict``, ``loss`` and ``value_and_grad``."""
     return Emitter(graph).source()

@@ -1,4 +1,4 @@
-"""The table's functions as callables, made of the same text as generated code; they keep the precision they are given."""
+"""The table's functions as callables, made of the same text as generated code; they keep the given precision."""
 
 from __future__ import annotations
 

@@ -11,9 +11,10 @@ from rnnsym.model.activations import activations
 from rnnsym.model.expressions import Constant, Parameter, Variable, t
 
 RESERVED = frozenset({
-    "np", "parameters", "inputs", "targets", "initial_state", "lengths", "wrt", "given", "active", "running", "tape",
-    "batch", "steps", "gradients", "value", "state", "forward", "readout", "predict", "loss", "losses", "value_and_grad",
-    "start", "step", "PARAMETERS", "d_inputs", *dir(builtins), *keyword.kwlist, *keyword.softkwlist, *activations,
+    "np", "parameters", "inputs", "targets", "initial_state", "lengths", "wrt", "given", "active", "last", "tape",
+    "batch", "steps", "gradients", "value", "state", "forward", "readout", "predict", "loss", "losses",
+    "value_and_grad", "step", "PARAMETERS", "d_inputs",
+    *dir(builtins), *keyword.kwlist, *keyword.softkwlist, *activations,
 })
 
 

@@ -14,7 +14,7 @@ class SourceLoader(InspectLoader):
     def __init__(self, source: str) -> None:
         self._source = source
 
-    def get_source(self, fullname: str) -> str:
+    def get_source(self, fullname: str) -> str:  # noqa: ARG002 - the loader's interface, of one module here
         return self._source
 
 

@@ -16,13 +16,16 @@ from rnnsym.errors import DerivationError
 from rnnsym.model import expressions as ex
 from rnnsym.model.activations import activations
 
-SUM, NEGATIVE, PRODUCT, ATOM = range(4)
+SUM, NEGATIVE, PRODUCT, POWER, ATOM = range(5)
 _levels: dict[type, int] = {
     ex.OrderedSum: SUM,
     ex.Negative: NEGATIVE,
     ex.Hadamard: PRODUCT,
     ex.Quotient: PRODUCT,
     ex.MatrixProduct: PRODUCT,
+    ex.Outer: PRODUCT,
+    ex.Size: PRODUCT,
+    ex.Power: POWER,
 }
 
 
@@ -34,7 +37,7 @@ class BatchPrinter(NumPyPrinter):
         self.names = names
         self.functions: set[str] = set()
 
-    def emptyPrinter(self, expr: Any) -> str:  # noqa: N802 - SymPy's hook for unknown nodes
+    def emptyPrinter(self, expr: Any) -> str:
         """Raise: an unknown node must not become code that means something else."""
         raise DerivationError(f"no NumPy code for {type(expr).__name__}: add a method to numerics.printing")
 
@@ -45,7 +48,8 @@ class BatchPrinter(NumPyPrinter):
     def inner(self, node: ex.Expression, level: int) -> str:
         """Print an operand, in parentheses where it binds less tightly than ``level``."""
         code = str(self._print(node))
-        return f"({code})" if _levels.get(type(node), ATOM) < level or code.startswith("-") and level > SUM else code
+        loose = _levels.get(type(node), ATOM) < level or (code.startswith("-") and level > SUM)
+        return f"({code})" if loose else code
 
     def aligned(self, node: ex.Expression, rank: int, level: int) -> str:
         """Print an elementwise operand; a scalar of each sequence gets an axis to meet a vector's entries."""
@@ -75,7 +79,8 @@ class BatchPrinter(NumPyPrinter):
         return "np.ones((" + "".join(f"{self.size(length)}, " for length in node.shape).rstrip() + "))"
 
     def _print_Size(self, node: ex.Size) -> str:
-        return " * ".join(self.size(factor) for factor in node.count.as_ordered_factors())
+        factors = [factor.as_base_exp() for factor in node.count.as_ordered_factors()]
+        return " * ".join(self.size(base) for base, times in factors for _ in range(int(times)))
 
     def size(self, length: Any) -> str:
         """Print a size: a number, or the name that holds it."""
@@ -84,8 +89,8 @@ class BatchPrinter(NumPyPrinter):
     def _print_OrderedSum(self, node: ex.OrderedSum) -> str:
         code = self.aligned(node.args[0], node.rank, SUM)
         for term in node.args[1:]:
-            negative = isinstance(term, ex.Negative)
-            operand = self.aligned(term.args[0] if negative else term, node.rank, PRODUCT)
+            negative = isinstance(term, ex.Negative) or (isinstance(term, ex.Numeral) and term.value < 0)
+            operand = self.aligned(ex.negate(term) if negative else term, node.rank, PRODUCT)
             code += f" {'-' if negative else '+'} {operand}"
         return code
 
@@ -94,12 +99,12 @@ class BatchPrinter(NumPyPrinter):
 
     def _print_Hadamard(self, node: ex.Hadamard) -> str:
         first, *rest = node.args
-        parts = [self.aligned(first, node.rank, ATOM if isinstance(first, ex.MatrixProduct) else PRODUCT)]
-        return " * ".join([*parts, *(self.aligned(factor, node.rank, ATOM) for factor in rest)])
+        parts = [self.aligned(first, node.rank, POWER if isinstance(first, ex.MatrixProduct) else PRODUCT)]
+        return " * ".join([*parts, *(self.aligned(factor, node.rank, POWER) for factor in rest)])
 
     def _print_Quotient(self, node: ex.Quotient) -> str:
         above, below = node.args
-        return f"{self.aligned(above, node.rank, ATOM)} / {self.aligned(below, node.rank, ATOM)}"
+        return f"{self.aligned(above, node.rank, POWER)} / {self.aligned(below, node.rank, POWER)}"
 
     def _print_Power(self, node: ex.Power) -> str:
         exponent = node.exponent if node.exponent.q == 1 else float(node.exponent)
@@ -173,7 +178,7 @@ def _sum_outer(printer: BatchPrinter, node: ex.Outer) -> str | None:
         return f"{printer.inner(left, ATOM)}.T @ {printer.inner(right, ATOM)}"
     if not printer.batched(node):
         return None
-    sides = [f"{printer.inner(s, ATOM)}.sum(axis=0)" if printer.batched(s) else str(printer._print(s)) for s in node.args]
+    sides = [printer.inner(side, ATOM) + (".sum(axis=0)" if printer.batched(side) else "") for side in node.args]
     return f"np.outer({sides[0]}, {sides[1]})"
 
 

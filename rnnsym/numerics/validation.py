@@ -1,4 +1,4 @@
-"""What users hand over, checked and made into float64 arrays of the contract's shapes; nothing is broadcast silently."""
+"""What users hand over, checked and made into float64 arrays of the contract's shapes; nothing is broadcast."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ class Arguments:
 
 def as_floats(name: str, value: Any) -> Float:
     """Return ``value`` as a fresh, contiguous float64 array of finite numbers; DataError names what it is otherwise."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise DataError(f"{name}: expected an array without a mask: fill it, and give the steps that count as lengths")
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
@@ -78,11 +80,13 @@ def as_mapping(name: str, value: Any, known: Iterable[str], *, complete: bool) -
     """Check the keys of a dict; DataError for one that is missing or unknown, with the nearest known one."""
     expected = list(known)
     if not isinstance(value, Mapping):
-        raise DataError(f"{name}: expected a dict with the keys {', '.join(expected)}, but it is {type(value).__name__}")
+        kind = type(value).__name__
+        raise DataError(f"{name}: expected a dict with the keys {', '.join(expected)}, but it is {kind}")
     for key in value:
         if key not in expected:
-            near = difflib.get_close_matches(str(key), expected, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            by_letters = {name.lower(): name for name in reversed(expected)}
+            near = difflib.get_close_matches(str(key).lower(), by_letters, 1)
+            hint = f"; did you mean {by_letters[near[0]]!r}?" if near else ""
             raise DataError(f"{name}: unknown key {key!r}; the keys are {', '.join(expected)}{hint}")
     missing = [key for key in expected if key not in value]
     if complete and missing:
@@ -91,15 +95,17 @@ def as_mapping(name: str, value: Any, known: Iterable[str], *, complete: bool) -
 
 
 def validate(
-    network: Network, parameters: Any, inputs: Any, targets: Any, initial_state: Any, lengths: Any, *, predict: bool = False
+    network: Network, parameters: Any, inputs: Any, targets: Any, initial_state: Any, lengths: Any, *,
+    predict: bool = False,
 ) -> Arguments:
     """Return all arguments checked against the network and against each other."""
     shapes = Shapes()
     weights = _parameters(network, parameters, shapes)
     sequence = as_floats("inputs", inputs)
-    single = sequence.ndim == 2
+    axes = 2 + network.input.rank
+    single = sequence.ndim == axes - 1
     batched = sequence[None] if single else sequence
-    if batched.ndim == 3 and batched.shape[1] == 0:
+    if batched.ndim == axes and batched.shape[1] == 0:
         raise DataError("inputs: expected at least one step, but T is 0")
     shapes.match("inputs", batched, ("batch", "T", *network.input.shape))
     wanted = None if predict else _targets(network, targets, shapes, single=single)
@@ -150,11 +156,14 @@ def _initial(network: Network, initial_state: Any, shapes: Shapes) -> dict[str, 
 def _lengths(lengths: Any, batch: int, steps: int) -> NDArray[np.int64] | None:
     if lengths is None:
         return None
-    array = np.asarray(lengths)
+    try:
+        array = np.asarray(lengths)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"lengths: expected an array of whole numbers ({error})") from None
     if array.dtype.kind not in "iu":
         raise DataError(f"lengths: expected whole numbers, but the dtype is {array.dtype}")
     if array.shape != (batch,):
-        raise DataError(f"lengths: expected shape (batch,) with batch = {batch} from inputs, but the shape is {array.shape}")
+        raise DataError(f"lengths: expected shape ({batch},), the batch of inputs, but the shape is {array.shape}")
     if array.min() < 1 or array.max() > steps:
         bad = array[(array < 1) | (array > steps)][0]
         raise DataError(f"lengths: expected whole numbers from 1 to T = {steps}, but one is {bad}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, Union
+from typing import Literal
 
 Kind = Literal["identifier", "upright", "number", "operator", "text"]
 
@@ -75,7 +75,7 @@ class Accent:
     accent: Literal["hat"] = field(default="hat")
 
 
-Box = Union[Glyph, Row, Fraction, Script, Limits, Fence, Brace, Accent]
+Box = Glyph | Row | Fraction | Script | Limits | Fence | Brace | Accent
 
 
 def row(*parts: Box) -> Box:

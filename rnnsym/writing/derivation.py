@@ -41,7 +41,8 @@ class Check:
 class Step:
     """One displayed equation: ``before relation after``, by ``rule``, because ``why``.
 
-    ``span`` is the range (first, last) of the step index t for which it holds, None where it bears no index.
+    ``span`` is the range (first, last) of the step index t for which it holds, downwards where first is the larger;
+    None where it bears no index.
     ``factors`` are the ordered factors of a single path.
     """
 
@@ -58,7 +59,8 @@ class Step:
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
-            raise DerivationError(f"unknown rule {self.rule!r}: add it to writing.derivation.RULES ({', '.join(RULES)})")
+            known = ", ".join(RULES)
+            raise DerivationError(f"unknown rule {self.rule!r}: add it to writing.derivation.RULES ({known})")
 
 
 @dataclass(frozen=True)

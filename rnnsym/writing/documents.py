@@ -11,7 +11,7 @@ from rnnsym.model.expressions import Expression, OrderedSum, walk
 from rnnsym.writing.boxes import BECOMES, DEFINES, EQUALS, MINUS, PLUS, Box, row, width, words
 from rnnsym.writing.derivation import Derivation, Section, Step, Table
 from rnnsym.writing.latex import escape, latex
-from rnnsym.writing.layout import Style, lay_out, sum_terms
+from rnnsym.writing.layout import Style, lay_out, lay_out_term, sum_terms
 from rnnsym.writing.plain import plain
 from rnnsym.writing.spelling import spell
 
@@ -45,7 +45,8 @@ def equation_lines(step: Step, style: Style, limit: float = LINE) -> list[Box]:
 
 
 def _breakable(expression: Expression) -> bool:
-    return isinstance(expression, OrderedSum) or (isinstance(expression, Labelled) and _breakable(expression.expression))
+    inside = expression.expression if isinstance(expression, Labelled) else expression
+    return isinstance(inside, OrderedSum)
 
 
 def _broken(expression: Expression, style: Style) -> Iterator[Box]:
@@ -55,15 +56,16 @@ def _broken(expression: Expression, style: Style) -> Iterator[Box]:
 
 
 def _signed(sign: str, term: Expression, style: Style) -> Iterator[Box]:
-    """One term with its sign; a labelled sum is broken inside, its label behind its last line."""
+    """One term with its sign; a labelled sum is broken inside, its label behind its first line."""
     prefix = [MINUS if sign == "−" else PLUS] if sign else []
     if not isinstance(term, Labelled) or not _breakable(term.expression):
-        yield row(*prefix, lay_out(term, style))
+        yield row(*prefix, lay_out_term(term, style, negative=sign == "−"))
         return
-    terms = [inner for _, inner in sum_terms(term.expression)]
-    for place, inner in enumerate(terms):
-        label = [words(f"  ({term.label})")] if place == len(terms) - 1 else []
-        yield row(*(prefix if place == 0 else [PLUS]), lay_out(inner, style), *label)
+    terms = sum_terms(term.expression)
+    for place, (negative, inner) in enumerate(terms):
+        own = prefix if place == 0 and not negative else [MINUS if negative else PLUS]
+        label = [words(f"  (from here on: {term.label})")] if place == 0 else []
+        yield row(*own, lay_out_term(inner, style, negative=negative), *label)
 
 
 def side_condition(step: Step) -> str:
@@ -71,8 +73,9 @@ def side_condition(step: Step) -> str:
     if step.span is None:
         return ""
     first, last = step.span
-    if last - first < 3:
-        return "t = " + ", ".join(str(index) for index in range(first, last + 1))
+    way = 1 if first <= last else -1
+    if abs(last - first) < 3:
+        return "t = " + ", ".join(str(index) for index in range(first, last + way, way))
     return f"t = {first}, …, {last}"
 
 
@@ -114,7 +117,8 @@ def cited(steps: list[Step], numbers: dict[str, int]) -> str:
 def latex_document(derivation: Derivation) -> str:
     """Return a complete document for pdflatex."""
     title = escape(derivation.title)
-    parts = [PREAMBLE, rf"\hypersetup{{pdftitle={{{title}}}}}", r"\begin{document}", rf"\section*{{{title}}}"]
+    heading = rf"\section*{{\raggedright {title}}}"
+    parts = [PREAMBLE, rf"\hypersetup{{pdftitle={{{title}}}}}", r"\begin{document}", heading]
     numbers = reference_numbers(derivation)
     parts += [_latex_section(section, derivation.style, numbers) for section in derivation.sections]
     return "\n".join([*parts, *_latex_references(numbers), r"\end{document}", ""])

@@ -12,6 +12,7 @@ from rnnsym.calculus import notation as no
 from rnnsym.errors import RnnsymError
 from rnnsym.model import expressions as ex
 from rnnsym.model.activations import activations
+from rnnsym.model.networks import Network
 from rnnsym.writing import boxes as bx
 from rnnsym.writing.boxes import Box, row
 from rnnsym.writing.spelling import spell
@@ -19,12 +20,26 @@ from rnnsym.writing.spelling import spell
 SUM, NEGATIVE, PRODUCT, POSTFIX, ATOM = range(5)
 
 
+TARGET = spell("target")
+
+
 @dataclass(frozen=True)
 class Style:
-    """What a document has decided: the vector convention, and the quantity whose δ bears no superscript."""
+    """What a document has decided: the convention, the quantity whose δ bears no superscript, the target's sign."""
 
     convention: str = "row"
     plain_adjoint: str | None = None
+    target: Box = TARGET
+
+
+def style_of(network: Network) -> Style:
+    """Return the style that keeps the signs of ``network`` apart: y* beside a name y, δ^h beside a name delta."""
+    equations = (*network.equations, *network.readout_equations)
+    names = {name.name for name in (*network.parameters, *network.constants, *(e.target for e in equations))}
+    alone = len(network.states) == 1 and not any(name.split("_")[0] == "delta" for name in names)
+    plain_adjoint = network.states[0].variable.name if alone else None
+    target = bx.Script(TARGET, above=bx.operator("*", "*")) if "y" in names else TARGET
+    return Style(network.convention, plain_adjoint, target)
 
 
 def lay_out(expression: ex.Expression, style: Style) -> Box:
@@ -43,6 +58,8 @@ def _inner(expression: ex.Expression, style: Style, precedence: int) -> Box:
     own, _ = _entry(expression)
     if isinstance(expression, ex.Numeral) and expression.value < 0:
         own = NEGATIVE
+    elif isinstance(expression, ex.MatrixProduct) and not expression.shape:
+        own = ATOM  # ⟨a, b⟩ has brackets of its own
     body = lay_out(expression, style)
     return bx.Fence(body) if own < precedence else body
 
@@ -53,7 +70,8 @@ def scalar(value: Any) -> Box:
         case Integer():
             return bx.number(value) if value >= 0 else row(bx.MINUS, bx.number(-value))
         case Rational():
-            return bx.Fraction(scalar(Integer(value.p)), bx.number(value.q))
+            fraction = bx.Fraction(bx.number(abs(value.p)), bx.number(value.q))
+            return fraction if value >= 0 else row(bx.MINUS, fraction)
         case Symbol():
             return spell(value.name)
         case Add():
@@ -84,6 +102,8 @@ def join(parts: list[Box], sign: Box) -> Box:
 
 
 def _variable(node: ex.Variable, style: Style) -> Box:
+    if node.name == "target":
+        return style.target
     return spell(node.name, None if node.step is None else scalar(node.step))
 
 
@@ -97,20 +117,34 @@ def _adjoint(node: no.Adjoint, style: Style) -> Box:
 
 def sum_terms(node: ex.Expression) -> list[tuple[bool, ex.Expression]]:
     """Split a sum into (negative, term) pairs; anything else is its own only term."""
-    terms = node.args if isinstance(node, ex.OrderedSum) else (node,)
-    return [(True, term.args[0]) if isinstance(term, ex.Negative) else (False, term) for term in terms]
+    return [_signed(term) for term in (node.args if isinstance(node, ex.OrderedSum) else (node,))]
+
+
+def _signed(term: ex.Expression) -> tuple[bool, ex.Expression]:
+    if isinstance(term, ex.Numeral) and term.value < 0:
+        return True, ex.negate(term)
+    return (True, term.args[0]) if isinstance(term, ex.Negative) else (False, term)
 
 
 def _sum(node: ex.OrderedSum, style: Style) -> Box:
     parts: list[Box] = []
-    for negative, term in sum_terms(node):
+    for place, (negative, term) in enumerate(sum_terms(node), start=1):
         if parts or negative:
             parts.append(bx.MINUS if negative else bx.PLUS)
-        parts.append(_inner(term, style, NEGATIVE if not negative else PRODUCT))
+        body = lay_out_term(term, style, negative=negative)
+        runs_on = isinstance(term, no.SumOverSteps) and place < len(node.args)  # ∑ would seem to hold what follows
+        parts.append(bx.Fence(body) if runs_on else body)
     return row(*parts)
 
 
+def lay_out_term(term: ex.Expression, style: Style, *, negative: bool) -> Box:
+    """Lay out a term of a sum without its sign; a sum needs brackets, behind a minus a negative does too."""
+    return _inner(term, style, PRODUCT if negative else NEGATIVE)
+
+
 def _hadamard(node: ex.Hadamard, style: Style) -> Box:
+    if ex.ZERO in node.args and any(isinstance(factor, ex.Ones) for factor in node.args):
+        return bx.number(0)  # ``zeros``: a vector or matrix of zeros is written 0
     parts: list[Box] = []
     for before, factor in zip((None, *node.args), node.args, strict=False):
         if before is not None and before.shape and factor.shape:
@@ -133,14 +167,20 @@ def superscript(base: Box, above: Box) -> Box:
     """Raise ``above``; a base that has a subscript only keeps both on one letter, o_t²."""
     if isinstance(base, bx.Script) and base.above is None:
         return bx.Script(base.base, base.below, above)
-    return bx.Script(base, above=above)
+    return bx.Script(bx.Fence(base) if isinstance(base, bx.Script) else base, above=above)
 
 
 def _product(node: ex.MatrixProduct, style: Style) -> Box:
     if node.left.rank == 1 and node.right.rank == 1:
-        left, right = _inner(node.left, style, ATOM), _inner(node.right, style, ATOM)
-        return bx.Fence(row(left, bx.COMMA, right), "⟨", "⟩")
+        return bx.Fence(join([lay_out(node.left, style), lay_out(node.right, style)], bx.COMMA), "⟨", "⟩")
+    if style.convention == "column" and _is_row(node):
+        return row(_transposed(node.left, style), _factor(node.right, style))
     return row(_factor(node.left, style), _factor(node.right, style))
+
+
+def _is_row(node: ex.Expression) -> bool:
+    """Whether ``node`` is wᵀJ among columns: a row of a Jacobian."""
+    return isinstance(node, ex.MatrixProduct) and node.left.rank == 1 and node.right.rank == 2
 
 
 def _factor(node: ex.Expression, style: Style) -> Box:
@@ -153,7 +193,7 @@ def _outer(node: ex.Outer, style: Style) -> Box:
     left, right = node.args
     if style.convention == "row":
         return row(_transposed(left, style), _factor(right, style))
-    return row(_factor(left, style), _transposed(right, style))
+    return row(_factor(left, style), _factor(right, style) if _is_row(right) else _transposed(right, style))
 
 
 def _transposed(operand: ex.Expression, style: Style) -> Box:
@@ -168,7 +208,7 @@ def _call(node: ex.Elementwise, style: Style) -> Box:
 def _reduction(node: ex.Reduction, style: Style) -> Box:
     if node.kind == "mean":
         return row(bx.Glyph("upright", r"\mathrm{mean}", "mean"), bx.Fence(lay_out(node.operand, style)))
-    index = bx.Glyph("identifier", "i", "i")
+    index = row(*(bx.Glyph("identifier", letter, letter) for letter in "ij"[: max(node.operand.rank, 1)]))
     sigma = bx.Limits(bx.operator(r"\sum", "∑"), index, bx.Row(()))
     return row(sigma, bx.Script(bx.Fence(lay_out(node.operand, style), "[", "]"), below=index))
 
@@ -214,7 +254,7 @@ _layouts: dict[type, tuple[int, Callable[[Any, Style], Box]]] = {
     ex.Parameter: (ATOM, lambda node, style: spell(node.name)),
     ex.Variable: (ATOM, _variable),
     ex.IdentityMatrix: (ATOM, lambda node, style: bx.Glyph("identifier", "I", "I")),
-    ex.Ones: (ATOM, lambda node, style: bx.Glyph("upright", r"\mathbf{1}", "𝟏")),
+    ex.Ones: (ATOM, lambda node, style: bx.Glyph("number", r"\mathbf{1}", "𝟏")),
     ex.Size: (ATOM, lambda node, style: scalar(node.count)),
     ex.OrderedSum: (SUM, _sum),
     ex.Negative: (NEGATIVE, lambda node, style: row(bx.MINUS, _inner(node.args[0], style, PRODUCT))),

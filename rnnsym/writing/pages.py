@@ -46,7 +46,8 @@ def html_text(text: str) -> str:
 def html_page(derivation: Derivation) -> str:
     """Return a complete page."""
     title = escape(derivation.title)
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>'
+    scale = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    head = f'<meta charset="utf-8">{scale}<title>{title}</title>'
     body = [f"<h1>{title}</h1>", html_fragment(derivation)]
     return "\n".join([
         f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{STYLE_SHEET}</style></head><body><main>',

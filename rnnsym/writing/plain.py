@@ -7,7 +7,7 @@ from typing import Any
 
 from rnnsym.writing import boxes as bx
 
-_raised = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
+_raised = dict(zip("0123456789+−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", strict=True))
 _spaced = {"=", ":=", "←", "+", "−", "⊙", "·", "×"}
 
 
@@ -19,14 +19,32 @@ def plain(box: bx.Box) -> str:
 def _row(box: bx.Row) -> str:
     joined = ""
     for place, part in enumerate(box.parts):
-        text = plain(part)
+        text = f"({plain(part)})" if _would_swallow(part, box.parts[place + 1 :]) else plain(part)
         if isinstance(part, bx.Glyph) and part.kind == "operator":
-            unary = place == 0 and text == "−"
-            joined += text if unary else f" {text} ".lstrip(" " if place == 0 else "") if text in _spaced else f"{text} "
+            joined += _sign(text, first=place == 0)
         else:
-            after_operand = place > 0 and not _is_operator(box.parts[place - 1]) and not _is_function(box.parts[place - 1])
-            joined += (" " if after_operand else "") + text
+            before = box.parts[place - 1] if place else bx.PLUS
+            joined += ("" if _is_operator(before) or _is_function(before) else " ") + text
     return joined
+
+
+def _sign(text: str, *, first: bool) -> str:
+    """A minus in front of everything is unary and stands close."""
+    if first and text == "−":
+        return text
+    return f" {text} " if text in _spaced and not first else f"{text} "
+
+
+def _would_swallow(box: bx.Box, rest: tuple[bx.Box, ...]) -> bool:
+    """Whether a quotient a/b is followed by a factor, which a reader would take into the denominator."""
+    if not isinstance(box, bx.Fraction) or not rest or _is_operator(rest[0]):
+        return False
+    is_derivative = isinstance(box.above, bx.Row) and box.above.parts[0] in (bx.PARTIAL, bx.PARTIAL_PLUS)
+    return not is_derivative and not (_is_number(box.above) and _is_number(box.below))
+
+
+def _is_number(box: bx.Box) -> bool:
+    return isinstance(box, bx.Glyph) and box.kind == "number"
 
 
 def _is_operator(box: bx.Box) -> bool:
@@ -52,18 +70,20 @@ def _script(box: bx.Script) -> str:
     above = _compact(box.above)
     if above == "ᵀ":
         return text + above
-    raised = above.translate(_raised)
-    return text + (raised if raised != above else f"^{above}" if len(above) == 1 else f"^{{{above}}}")
+    if all(sign in _raised for sign in above):
+        return text + "".join(_raised[sign] for sign in above)
+    return text + (f"^{above}" if len(above) == 1 else f"^{{{above}}}")
 
 
 def _fraction(box: bx.Fraction) -> str:
-    return f"{_operand(box.above)}/{_operand(box.below)}"
+    below = plain(box.below)
+    return f"{_operand(box.above)}/" + (f"({below})" if isinstance(box.below, bx.Fraction) else _operand(box.below))
 
 
 def _operand(box: bx.Box) -> str:
-    text = plain(box)
-    is_derivative = isinstance(box, bx.Row) and box.parts[0] in (bx.PARTIAL, bx.PARTIAL_PLUS)
-    return f"({text})" if " " in text and not is_derivative else text
+    """A row needs brackets unless its first part is a sign that binds to all of it: ∂a, σ(a)."""
+    one_piece = isinstance(box, bx.Row) and len(box.parts) == 2 and _is_function(box.parts[0])
+    return f"({plain(box)})" if isinstance(box, bx.Row) and not one_piece else plain(box)
 
 
 def _limits(box: bx.Limits) -> str:

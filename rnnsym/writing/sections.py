@@ -7,8 +7,8 @@ from typing import Any
 
 from sympy import Symbol
 
-from rnnsym.calculus.adjoints import AdjointRecursion, adjoint_recursion, is_fused
-from rnnsym.calculus.notation import Adjoint, Chain, Immediate, Labelled, StepBlock, SumOverSteps, Total
+from rnnsym.calculus.adjoints import adjoint_recursion
+from rnnsym.calculus.notation import Chain, Immediate, Labelled, StepBlock, SumOverSteps, Total
 from rnnsym.calculus.paths import (
     cell_parameters,
     general_term,
@@ -18,7 +18,7 @@ from rnnsym.calculus.paths import (
     step_blocks,
 )
 from rnnsym.calculus.rules import pull_back
-from rnnsym.calculus.unrolling import Assignment, StepGraph, at_last_step, graph_of, names_in, unroll
+from rnnsym.calculus.unrolling import StepGraph, at_last_step, graph_of, names_in, unroll
 from rnnsym.model.expressions import (
     ONE,
     Expression,
@@ -26,19 +26,20 @@ from rnnsym.model.expressions import (
     T,
     Variable,
     add,
-    at_step,
-    t,
 )
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
+from rnnsym.writing.backward import (
+    PASCANU,
+    WERBOS,
+    descent_section,
+    gradients_section,
+    recursion_section,
+)
 from rnnsym.writing.derivation import Derivation, Section, Step
 from rnnsym.writing.layout import style_of
 from rnnsym.writing.tables import count_section, notation_section
 
-WERBOS = "Werbos 1990, Proc. IEEE 78(10)"
-PASCANU = "Pascanu, Mikolov, Bengio 2013, eqs. (3)–(5)"
-GOODFELLOW = "Goodfellow, Bengio, Courville 2016, section 10.2.2"
-ETA = Parameter("eta", ())
 j = Symbol("j", integer=True)
 
 
@@ -58,9 +59,9 @@ def derivation(network: Network, steps: int, sizes: Mapping[str, int] | None = N
             _loss(graph),
             _local(graph, steps),
             _summed_paths(graph, steps),
-            _recursion(graph, recursion, steps),
-            _gradients(graph, recursion, steps),
-            _descent(network),
+            recursion_section(graph, recursion, steps),
+            gradients_section(graph, recursion, steps),
+            descent_section(network),
             count_section(network, sizes),
         ),
     )
@@ -119,8 +120,9 @@ def _local(graph: StepGraph, steps: int) -> Section:
         "local",
         "Local derivatives",
         "Jacobians are in numerator layout: entry (i, j) of ∂a/∂b is the derivative of `a_i` by `b_j`. ∂⁺ is the "
-        "immediate derivative: gates of the same step are substituted, all else is held fixed. For a matrix it has three "
-        "axes, so it is shown acting on a row from the left; the result has the parameter's shape." + _stacked(graph),
+        "immediate derivative: gates of the same step are substituted, all else is held fixed. For a matrix it has "
+        "three axes, so it is shown acting on a vector from the left; the result has the parameter's shape."
+        + _stacked(graph),
         tuple(lines),
     )
 
@@ -130,10 +132,10 @@ def _stacked(graph: StepGraph) -> str:
         return ""
     names = [state.name for state in graph.states]
     return (
-        " Of a single state it also holds the other states of its step fixed; of the stack of all states it holds only "
-        "the stack before fixed, so routes within a step are contained in it, as they are in the step Jacobian. Of that "
-        f"Jacobian, `J_t`, the block with the superscripts {names[-1]}, {names[0]} is the derivative of `{names[-1]}_t` as "
-        f"`{names[0]}` of the step before moves and the other states are held."
+        " Of a single state it also holds the other states of its step fixed; of the stack of all states it holds "
+        "only the stack before fixed, so routes within a step are contained in it, as they are in the step Jacobian. "
+        f"Of that Jacobian, `J_t`, the block with the superscripts `{names[-1]}`, `{names[0]}` is the derivative of "
+        f"`{names[-1]}_t` as `{names[0]}` of the step before moves and the other states are held."
     )
 
 
@@ -153,8 +155,9 @@ def _immediate(graph: StepGraph, parameter: Parameter, steps: int) -> list[Step]
                 found.append(_immediate_step(state, g, parameter, value, (1, steps)))
     if parameter in readout_parameters(graph):
         g = Variable(_row_name(graph), graph.output.shape)
-        value = _pulled(graph.readout, {graph.output: g}, ())[parameter]
-        found.append(_immediate_step(graph.output, g, parameter, at_last_step(value, steps), None))
+        value = _pulled(graph.readout, {graph.output: g}, ()).get(parameter)
+        if value is not None:
+            found.append(_immediate_step(graph.output, g, parameter, at_last_step(value, steps), None))
     return found
 
 
@@ -180,7 +183,7 @@ def _pulled(
 def _immediate_step(
     of: Variable, g: Variable, parameter: Parameter, value: Expression, span: tuple[int, int] | None
 ) -> Step:
-    why = f"How `{parameter.name}` enters; `{g.name}` is any row of this shape."
+    why = f"How `{parameter.name}` enters; `{g.name}` is any vector of this shape."
     return Step("local derivative", Chain(g, Immediate(of, parameter)), value, why, span=span)
 
 
@@ -221,85 +224,3 @@ def _any_length(graph: StepGraph, parameter: Parameter, steps: int) -> Step:
         f"The same for a sequence of any length `T`; an empty product is the identity. Here `T` is {steps}.",
         assumptions=(f"T = {steps}",), references=(PASCANU,),
     )
-
-
-def _recursion(graph: StepGraph, recursion: AdjointRecursion, steps: int) -> Section:
-    lines = [*_logit(graph)]
-    lines += [
-        Step("adjoint", a.target, at_last_step(a.value, steps), "Through the readout.", references=(WERBOS,))
-        for a in recursion.readout if not (is_fused(graph) and a.target == Adjoint(graph.logit))
-    ]
-    lines += [_last_adjoint(recursion, state, steps) for state in graph.states]
-    lines += [_inner_adjoint(a, steps) for a in recursion.step if a.target.variable not in graph.states]
-    lines += [_state_adjoint(recursion, state, steps) for state in graph.states]
-    return Section(
-        "adjoints",
-        "The adjoint recursion",
-        "δ of a quantity is the derivative of `L` by it, in the shape of the quantity. It is computed from the last step "
-        "to the first, and each step needs only the one after it.",
-        tuple(line for line in lines if line is not None),
-    )
-
-
-def _logit(graph: StepGraph) -> list[Step]:
-    """δ of the logit where loss and readout cancel: ∂L/∂ŷ ⊙ f′(z) = ŷ − y."""
-    entry = losses[graph.network.loss]
-    if not is_fused(graph) or graph.logit is None or entry.fused_slope is None:
-        return []
-    last = graph.readout[-1]
-    slope = pull_back(last.value, Total(graph.loss.target, graph.output), last.target)[graph.logit]
-    target = Variable("target", graph.output.shape)
-    fused = entry.fused_slope(graph.output, target)
-    name = entry.name.replace("_", " ")
-    return [
-        Step("chain rule", Adjoint(graph.logit), slope, "Through the readout's function.", references=(GOODFELLOW,)),
-        Step("cancellation", Adjoint(graph.logit), fused, f"The slope of {name} cancels that of {entry.link}."),
-    ]
-
-
-def _last_adjoint(recursion: AdjointRecursion, state: Variable, steps: int) -> Step | None:
-    inside = {a.target: a.value for a in recursion.step}[Adjoint(state)]
-    parts = [recursion.final.get(state), at_step(inside, steps)]
-    value = at_last_step(add(*(part for part in parts if part is not None)), steps)
-    return Step("adjoint", Adjoint(state.at(steps)), value, "At the last step.", references=(GOODFELLOW,))
-
-
-def _inner_adjoint(assignment: Assignment, steps: int) -> Step:
-    return Step("adjoint", assignment.target, assignment.value, "Within a step.", span=(1, steps), references=(WERBOS,))
-
-
-def _state_adjoint(recursion: AdjointRecursion, state: Variable, steps: int) -> Step | None:
-    """δ of a state before the last step: what step t + 1 hands back, and its uses within its own step."""
-    if steps == 1:
-        return None
-    inside = {a.target: a.value for a in recursion.step}[Adjoint(state)]
-    carried = recursion.carry.get(state)
-    value = add(*([] if carried is None else [at_step(carried, t + 1)]), inside)
-    return Step(
-        "adjoint", Adjoint(state), value, "From step `t` + 1 back to step `t`.", span=(1, steps - 1),
-        references=(WERBOS, GOODFELLOW),
-    )
-
-
-def _gradients(graph: StepGraph, recursion: AdjointRecursion, steps: int) -> Section:
-    lines = []
-    for parameter in graph.network.parameters:
-        parts = []
-        if parameter in recursion.step_gradients:
-            parts.append(SumOverSteps(recursion.step_gradients[parameter], t, 1, steps))
-        if parameter in recursion.readout_gradients:
-            parts.append(at_last_step(recursion.readout_gradients[parameter], steps))
-        why = "Each step adds its own term." if parameter in recursion.step_gradients else "Once, in the readout."
-        lines.append(Step("adjoint", Total(graph.loss.target, parameter), add(*parts), why, references=(GOODFELLOW,)))
-    text = "Every gradient has the shape of its parameter."
-    return Section("gradients", "The gradients in matrix form", text, tuple(lines))
-
-
-def _descent(network: Network) -> Section:
-    loss = Variable("L", ())
-    lines = tuple(
-        Step("update", parameter, parameter - ETA * Total(loss, parameter), "With the learning rate η.", relation="←")
-        for parameter in network.parameters
-    )
-    text = "Each parameter moves against its own gradient; weights do not depend on one another."
-    return Section("descent", "Gradient descent", text, lines)

@@ -9,12 +9,13 @@ from typing import Any
 
 from sympy import Integer
 
+from rnnsym.calculus.paths import cell_parameters
 from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.model.expressions import Named
 from rnnsym.model.networks import Network, ParameterCount
 from rnnsym.writing.boxes import PLUS, Box, Script, number, operator, row, words
 from rnnsym.writing.derivation import Section, Table
-from rnnsym.writing.layout import join, scalar
+from rnnsym.writing.layout import Style, join, lay_out, scalar
 from rnnsym.writing.spelling import spell
 
 _times = operator(r"\times", "×")
@@ -29,7 +30,7 @@ def shape_box(shape: tuple[Any, ...], convention: str) -> Box:
     return join([scalar(Integer(length) if isinstance(length, int) else length) for length in full], _times)
 
 
-def notation_section(graph: StepGraph, sizes: Mapping[str, int] | None) -> Section:
+def notation_section(graph: StepGraph, sizes: Mapping[str, int] | None, style: Style) -> Section:
     """Return the table of all names, their roles and their shapes."""
     network = graph.network
     names: list[tuple[Named, str]] = [(network.input, _roles["x"])]
@@ -37,16 +38,19 @@ def notation_section(graph: StepGraph, sizes: Mapping[str, int] | None) -> Secti
     names += [(a.target, "state" if a.target.name in states else "intermediate") for a in graph.cell]
     names += [(a.target, _roles.get(a.target.name, "intermediate")) for a in graph.readout]
     names += [(network.target.at(None), _roles["target"]), (graph.loss.target, _roles["L"])]
-    names += [(parameter, "parameter, the same in every step") for parameter in network.parameters]
+    shared = set(cell_parameters(graph))
+    names += [(p, "parameter, the same in every step" if p in shared else "parameter of the readout")
+              for p in network.parameters]
     header = ("name", "shape", "meaning") if sizes is None else ("name", "shape", "here", "meaning")
     return Section("notation", "Notation and shapes", _layout_text(network), (), Table(header, tuple(
-        _notation_row(name, meaning, network, sizes) for name, meaning in names
+        _notation_row(name, meaning, network, sizes, style) for name, meaning in names
     )))
 
 
-def _notation_row(name: Named, meaning: str, network: Network, sizes: Mapping[str, int] | None) -> tuple[Box, ...]:
-    step = getattr(name, "step", None)
-    cells: list[Box] = [spell(name.name, None if step is None else scalar(step)), shape_box(name.shape, network.convention)]
+def _notation_row(
+    name: Named, meaning: str, network: Network, sizes: Mapping[str, int] | None, style: Style
+) -> tuple[Box, ...]:
+    cells: list[Box] = [lay_out(name, style), shape_box(name.shape, network.convention)]
     if sizes is not None:
         cells.append(shape_box(_numbers(name.shape, network, sizes), network.convention))
     return (*cells, words(meaning))
@@ -58,10 +62,11 @@ def _numbers(shape: tuple[Any, ...], network: Network, sizes: Mapping[str, int])
 
 
 def _layout_text(network: Network) -> str:
-    kind = "rows and stand left of their weights" if network.convention == "row" else "columns and stand right of theirs"
+    kind, side = ("rows", "left") if network.convention == "row" else ("columns", "right")
     return (
-        f"Vectors are {kind}. ⊙ is the elementwise product, functions act on each entry. The state before the first "
-        "step is the initial state. Jacobians are in numerator layout; each gradient has the shape of its parameter."
+        f"Vectors are {kind} and stand {side} of their weights. ⊙ is the elementwise product, functions act on each "
+        "entry. The state before the first step is the initial state. Jacobians are in numerator "
+        "layout; each gradient has the shape of its parameter."
     )
 
 
@@ -70,8 +75,8 @@ def count_section(network: Network, sizes: Mapping[str, int] | None) -> Section:
     header = ("parameter", "kind", "entries") if sizes is None else ("parameter", "kind", "entries", "here")
     counts = network.counts()
     rows = [_count_row(spell(c.parameter.name), c.kind, [c], network, sizes) for c in counts]
-    for words_of, kinds in (("all weights", {"weight"}), ("all biases", {"bias"}), ("all parameters", {"weight", "bias"})):
-        rows.append(_count_row(words(words_of), "", [c for c in counts if c.kind in kinds], network, sizes))
+    for title, kinds in (("weights", {"weight"}), ("biases", {"bias"}), ("parameters", {"weight", "bias"})):
+        rows.append(_count_row(words(f"all {title}"), "", [c for c in counts if c.kind in kinds], network, sizes))
     text = "A bias enters only as a term of a sum; everything else is a weight."
     return Section("counts", "How many parameters", text, (), Table(header, tuple(rows)))
 

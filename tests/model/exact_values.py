@@ -47,4 +47,4 @@ EXACT = Arithmetic(number, apply, {})
 
 def value(expression: Expression, values: Mapping[Variable, Any]) -> Any:
     """Return the value of ``expression`` with mpmath numbers for its names."""
-    return evaluate(expression, lambda name: values[name], EXACT)  # type: ignore[index]
+    return evaluate(expression, lambda name: values[name], EXACT)

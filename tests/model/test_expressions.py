@@ -24,7 +24,8 @@ M, W = ex.Parameter("M", (n, n)), ex.Parameter("W", (d, n))
 x = ex.Variable("x", (d,), ex.t)
 
 generator = np.random.default_rng(7)
-VALUES = {name: generator.uniform(0.5, 2.0, [SIZES[size] for size in name.shape]) for name in (*VECTORS, *SCALARS, M, W, x)}
+NAMES = (*VECTORS, *SCALARS, M, W, x)
+VALUES = {name: generator.uniform(0.5, 2.0, [SIZES[size] for size in name.shape]) for name in NAMES}
 ARITHMETIC = Arithmetic(float, lambda name, array: elementwise_functions()[name](array), SIZES)
 CLOSE = 1e-12  # a dozen operations in doubles on numbers near one
 
@@ -77,7 +78,7 @@ p, q, r = VECTORS
 s, u = SCALARS
 a = {name: VALUES[name] for name in VALUES}
 
-OPERATORS: dict[str, tuple[Callable[[], ex.Expression], Callable[[], Any], tuple[Any, ...]]] = {
+OPERATORS: dict[str, tuple[Callable[[], Any], Callable[[], Any], tuple[Any, ...]]] = {
     "p + q": (lambda: p + q, lambda: a[p] + a[q], (n,)),
     "p - q": (lambda: p - q, lambda: a[p] - a[q], (n,)),
     "1 - p": (lambda: 1 - p, lambda: 1 - a[p], (n,)),
@@ -103,8 +104,8 @@ OPERATORS: dict[str, tuple[Callable[[], ex.Expression], Callable[[], Any], tuple
     "zeros": (lambda: ex.zeros((d, n)), lambda: np.zeros((2, 3)), (d, n)),
     "a number of entries": (lambda: ex.Size(n * d), lambda: 6.0, ()),
     "a constant": (lambda: ex.Constant("dt", "0.05"), lambda: 0.05, ()),
-    "mean": (lambda: ex.Reduction("mean", W), lambda: a[W].mean(), ()),
-    "sum": (lambda: ex.Reduction("sum", p), lambda: a[p].sum(), ()),
+    "mean": (lambda: ex.Reduction("mean", W), a[W].mean, ()),
+    "sum": (lambda: ex.Reduction("sum", p), a[p].sum, ()),
     "tanh": (lambda: ex.Elementwise("tanh", p), lambda: np.tanh(a[p]), (n,)),
 }
 

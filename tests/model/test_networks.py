@@ -127,7 +127,7 @@ REFUSED = {
     "scalar": ("yhat = dot(h, w)", "write it as a product with a matrix"),
     "annotated scalar": ("yhat: scalar\nyhat = dot(h, w)", "the output `yhat` is a vector"),
     "columns": ("yhat = V @ h", "the cell mine writes vectors as rows (line 2, equation of r), the readout as columns"),
-    "no text": ("", "in the readout: there is no equation"),
+    "no text": ("# nothing", "in the readout: there is no equation"),
     "several faults": ("yhat = h @", "in the readout: this cannot be read as an equation"),
     "own weight twice": ("m = h @ V\nyhat = m @ V", "the parameter `V` is (n, n_m)"),
     "the loss": ("yhat = L * h", "`L` is reserved for the loss"),

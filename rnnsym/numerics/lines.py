@@ -1,0 +1,43 @@
+"""Long lines of generated source, broken where Python and a reader allow it: inside brackets, between operands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+WIDTH = 120
+_statement = re.compile(r"(?P<head>[A-Za-z].*? (?:=|\+=) |return )(?P<value>.*)")
+
+
+def broken(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines of code, each longer than a page is wide as several; a word longer than that stays whole."""
+    for line in lines:
+        yield from [line] if len(line) <= WIDTH else _broken_statement(line)
+
+
+def _broken_statement(line: str) -> Iterator[str]:
+    indent = line[: len(line) - len(line.lstrip())]
+    code, _, comment = line.strip().partition("  # ")
+    if comment:
+        yield f"{indent}# {comment}"
+    statement = _statement.fullmatch(code)
+    if len(indent + code) <= WIDTH or statement is None:
+        yield from filled(indent + code)
+    else:
+        yield f"{indent}{statement['head']}("
+        yield from filled(f"{indent}    {statement['value']}", hanging="")
+        yield f"{indent})"
+
+
+def filled(line: str, hanging: str = "    ") -> Iterator[str]:
+    """Break ``line`` at spaces, but not around the = of ``(a) = (b)``; generated code has no space inside a string."""
+    indent = line[: len(line) - len(line.lstrip())]
+    words = line.strip().replace(") = ", ")\0=\0").split(" ")
+    current = indent + words[0]
+    for word in words[1:]:
+        if len(current) + 1 + len(word) > WIDTH:
+            yield current.replace("\0", " ")
+            current = indent + hanging + word
+        else:
+            current += " " + word
+    yield current.replace("\0", " ")
