@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rnnsym.calculus.unrolling import graph_of
 from rnnsym.errors import DerivationError
 from rnnsym.evidence.checks import EXAMPLES, Progress, check_function, check_network
 from rnnsym.evidence.reports import Report
 from rnnsym.evidence.verification import verify
 from rnnsym.model.networks import Network
 from rnnsym.numerics.compilation import CompiledNetwork, compile_network
+from rnnsym.writing.clashes import refuse_clashes
 from rnnsym.writing.derivation import Derivation
 from rnnsym.writing.sections import derivation
 
@@ -24,7 +26,7 @@ def derive(
 
     ``steps`` is T; ``sizes`` (such as ``{"d": 5, "n": 3, "k": 1}``) adds numbers to the tables of shapes and of
     parameter counts; ``seed`` draws the random points of the checks. Errors: DerivationError for steps that are no
-    whole number from 1; CheckError where a line fails its check.
+    whole number from 1 or two names that would be printed alike; CheckError where a line fails its check.
 
     >>> import rnnsym
     >>> network = rnnsym.Network(rnnsym.cells["simple"])
@@ -38,7 +40,9 @@ def derive(
         )
     if isinstance(steps, bool) or not isinstance(steps, int):
         raise DerivationError(f"steps must be a whole number, but it is {steps!r}")
-    return verify(derivation(network, steps, sizes), seed)
+    document = derivation(network, steps, sizes)
+    refuse_clashes(graph_of(network), steps)
+    return verify(document, seed)
 
 
 def compile(network: Network, backend: str = "numpy") -> CompiledNetwork:
@@ -56,8 +60,9 @@ def check(network: Network, seed: int = 0, *, max_examples: int = EXAMPLES, prog
     """Judge our own derivation and generated code of ``network`` against every witness.
 
     Path sum, adjoint recursion and total derivative must agree exactly (modulo a prime, line by line, T = 1, 2, 3, 7),
-    with ``sympy.diff`` of the nested loss at T = 2, and the code with extrapolated central differences on
-    ``max_examples`` drawn examples (T = 1 … 7, padded batches, initial states). Errors: NetworkError, CheckError.
+    with ``sympy.diff`` of the nested loss at T = 2 (or 1, where that is too large), and the code with extrapolated
+    central differences on ``max_examples`` drawn examples (T = 1 … 7, padded batches, initial states).
+    Errors: NetworkError, CheckError.
 
     >>> import rnnsym
     >>> rnnsym.check(rnnsym.Network(rnnsym.cells["simple"]), max_examples=3).passed

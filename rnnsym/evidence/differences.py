@@ -17,6 +17,7 @@ import numpy as np
 from rnnsym.calculus.adjoints import is_fused
 from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.evidence.examples import Example
+from rnnsym.model.activations import activations
 from rnnsym.model.evaluation import Arithmetic, Array, evaluate
 from rnnsym.model.expressions import Expression, T, Variable, t
 from rnnsym.model.losses import losses
@@ -25,15 +26,14 @@ from rnnsym.numerics.functions import elementwise_functions
 Extended = np.longdouble
 PRECISION = float(np.finfo(Extended).eps)
 FIRST_STEP = Extended(2.0**-5)  # well inside the radius of convergence of tanh and σ, whose nearest pole is at π/2
-HALVINGS = (
-    6  # at the smallest step, 2^-11, rounding (about 1e-19 / h) and the extrapolated truncation are both below 1e-15
-)
-SMALLEST_STEP = float(FIRST_STEP) / 2 ** (HALVINGS - 1)
+LEVELS = 6  # at the smallest step, 2^-10, rounding and the extrapolated truncation are both below 1e-14
+FEWEST_LEVELS = 3  # with fewer there is no neighbour of an extrapolated value to tell its error
+MOST_HALVINGS = 40  # of the first step, in search of one over which the loss changes moderately
+MODERATE = 0.5  # share of the loss (or of 1) by which it may change over the first step
+SAFETY = 10.0  # the tableau shows the size of an error, not a bound of it
+SMALLEST_STEP = float(FIRST_STEP) / 2 ** (LEVELS - 1)
 ROUNDING_OPERATIONS = 64  # operations whose rounding meets in one value of L, a generous count for a few dozen steps
-
-NOISE = (
-    ROUNDING_OPERATIONS * PRECISION / SMALLEST_STEP
-)  # what rounding alone does to a difference of a loss of order one
+NOISE = ROUNDING_OPERATIONS * PRECISION / SMALLEST_STEP  # rounding alone, in a difference of a loss of order one
 
 
 @dataclass(frozen=True)
@@ -44,22 +44,67 @@ class Slope:
     error: float
 
 
-def central_difference(function: Callable[[Any], Any]) -> Slope:
-    """Return f′(0) of a function of one extended number, with an error estimate."""
-    step, best = FIRST_STEP, Slope(float("nan"), float("inf"))
+UNSETTLED = Slope(float("nan"), float("inf"))
+
+
+@dataclass(frozen=True)
+class Value:
+    """A loss, and on which side of its kinks each function was: ``sides`` differ where a kink was crossed."""
+
+    loss: Any
+    sides: tuple[bytes, ...] = ()
+
+    def comparable(self, other: Value) -> bool:
+        """Whether both are finite and no kink lies between them."""
+        return bool(np.isfinite(self.loss)) and self.sides == other.sides
+
+
+def central_difference(function: Callable[[Any], Value]) -> Slope:
+    """Return f′(0) of a function of one extended number, with an error estimate; ``UNSETTLED`` at a kink."""
+    base = function(Extended(0))
+    if not np.isfinite(base.loss):
+        return UNSETTLED
+    step, best, levels = _first_step(function, base), UNSETTLED, 0
     previous: list[Any] = []
-    for _ in range(HALVINGS):
+    for _ in range(LEVELS):
         right, left = function(step), function(-step)
-        noise = ROUNDING_OPERATIONS * PRECISION * float(max(abs(right), abs(left), Extended(1))) / float(step)
-        row = [(right - left) / (2 * step)]
-        for order, coarse in enumerate(previous, start=1):
-            factor = Extended(4**order)
-            row.append((factor * row[order - 1] - coarse) / (factor - 1))
-            error = float(max(abs(row[order] - row[order - 1]), abs(row[order] - coarse))) + noise
-            if error < best.error:
-                best = Slope(float(row[order]), error)
-        previous, step = row, step / 2
-    return best
+        if not (right.comparable(base) and left.comparable(base)):
+            previous, best, levels, step = [], UNSETTLED, 0, step / 2
+            continue
+        row = _next_row(previous, (right.loss - left.loss) / (2 * step))
+        noise = ROUNDING_OPERATIONS * PRECISION * float(max(abs(right.loss), abs(left.loss), Extended(1))) / float(step)
+        best = min([best, *_estimates(row, previous, noise)], key=lambda slope: slope.error)
+        previous, step, levels = row, step / 2, levels + 1
+    return best if levels >= FEWEST_LEVELS else UNSETTLED
+
+
+def _first_step(function: Callable[[Any], Value], base: Value) -> Any:
+    """Halve until the loss changes moderately: a tableau over a steep piece agrees with itself by accident."""
+    step = FIRST_STEP
+    allowed = MODERATE * max(abs(base.loss), Extended(1))
+    for _ in range(MOST_HALVINGS):
+        right, left = function(step).loss, function(-step).loss
+        if abs(right - base.loss) <= allowed and abs(left - base.loss) <= allowed:
+            break
+        step = step / 2
+    return step
+
+
+def _next_row(previous: list[Any], difference: Any) -> list[Any]:
+    """The next row of Neville's tableau; each order removes the next even power of the step."""
+    row = [difference]
+    for order, coarse in enumerate(previous, start=1):
+        factor = Extended(4**order)
+        row.append((factor * row[order - 1] - coarse) / (factor - 1))
+    return row
+
+
+def _estimates(row: list[Any], previous: list[Any], noise: float) -> list[Slope]:
+    found = []
+    for order, coarse in enumerate(previous, start=1):
+        spread = float(max(abs(row[order] - row[order - 1]), abs(row[order] - coarse)))
+        found.append(Slope(float(row[order]), SAFETY * spread + noise))
+    return found
 
 
 class ReferenceLoss:
@@ -68,7 +113,8 @@ class ReferenceLoss:
     def __init__(self, graph: StepGraph, example: Example, sequence: int) -> None:
         self.graph = graph
         self.steps = example.inputs.shape[1] if example.lengths is None else int(example.lengths[sequence])
-        self.arithmetic = Arithmetic(_number, _apply, graph.network.size_values(**example.sizes))
+        self._sides: list[bytes] = []
+        self.arithmetic = Arithmetic(_number, self._apply, graph.network.size_values(**example.sizes))
         self.leaves = self._leaves(example, sequence)
 
     def _leaves(self, example: Example, sequence: int) -> dict[Expression, Any]:
@@ -86,8 +132,18 @@ class ReferenceLoss:
         shape = tuple(self.arithmetic.length(length) for length in state.variable.shape)
         return np.full(shape, float(state.initial)) if given is None else given[sequence]
 
-    def value(self, changes: dict[Expression, Array] | None = None) -> Any:
-        """Return L with some parameters replaced."""
+    def value(self, changes: dict[Expression, Array] | None = None) -> Value:
+        """Return L with some parameters replaced; not finite outside a function's domain."""
+        self._sides = []
+        with np.errstate(all="ignore"):
+            return Value(self._run(changes), tuple(self._sides))
+
+    def _apply(self, function: str, array: Array) -> Array:
+        for kink in activations[function].kinks:
+            self._sides.append(np.sign(np.asarray(array) - kink).astype(np.int8).tobytes())
+        return elementwise_functions()[function](array)
+
+    def _run(self, changes: dict[Expression, Array] | None) -> Any:
         network = self.graph.network
         now = {leaf: np.asarray(value, dtype=Extended) for leaf, value in self.leaves.items()} | (changes or {})
         for state in self.graph.states:
@@ -119,7 +175,3 @@ class ReferenceLoss:
 
 def _number(value: Any) -> Any:
     return Extended(int(value.p)) / Extended(int(value.q)) if hasattr(value, "q") else Extended(value)
-
-
-def _apply(function: str, array: Array) -> Array:
-    return elementwise_functions()[function](array)

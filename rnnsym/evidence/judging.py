@@ -19,9 +19,7 @@ from rnnsym.model.networks import Network
 from rnnsym.numerics.validation import Float
 
 Function = Callable[..., Any]
-SETTLED = (
-    1e-6  # a difference whose own error exceeds this share of the largest entry has met a kink and decides nothing
-)
+SETTLED = 1e-10  # a difference whose own error is a larger share of the gradient has not converged: undecided
 UNSETTLED = 16.0  # … unless that error is no more than a few times the rounding of the differences themselves
 SMALLEST_WEIGHT = 0.5  # of an entry in the direction along which a gradient is compared
 REPEATABLE = 1e-12  # threads may sum in another order the second time; more than that is another answer
@@ -61,19 +59,31 @@ class Subject:
         return cls(graph, adjoint_recursion(graph))
 
 
+class OutsideDomainError(Exception):
+    """An example at which the loss or a slope is not finite says nothing about a gradient."""
+
+
 def judge(
     function: Function, subject: Subject, example: Example, tally: Tally, *, locate: bool = True
 ) -> Iterator[Finding]:
     """Yield what is wrong with ``function`` on ``example``, lazily; ``locate`` looks for the wrong entries too."""
+    references = [ReferenceLoss(subject.graph, example, sequence) for sequence in range(len(example.inputs))]
+    expected = [reference.value().loss for reference in references]
+    bounds = _bounds(subject, references) if np.isfinite(expected).all() else {}
+    if not bounds or not all(np.isfinite(bound).all() for bound in bounds.values()):
+        raise OutsideDomainError
     given = example.arguments()
     try:
         answer, again = _call(function, given), _call(function, example.arguments())
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         yield Finding("", "", f"the function raised {type(error).__name__}: {error}")
         return
-    broken = list(_form_findings(answer, subject.graph, example)) or list(_mutations(given, example))
+    broken = list(_mutations(given, example)) or list(_form_findings(answer, subject.graph, example))
     broken = broken or list(_form_findings(again, subject.graph, example)) or list(_instabilities(answer, again))
-    yield from broken or _value_findings(answer, subject, example, tally, locate=locate)
+    yield from broken or _loss_findings(float(answer[0]), float(np.mean(expected)), len(expected))
+    for parameter in () if broken else subject.graph.network.parameters:
+        found = np.asarray(answer[1][parameter.name], dtype=np.float64)
+        yield from _gradient_findings(parameter, found, bounds[parameter.name], references, tally, locate=locate)
 
 
 def _call(function: Function, given: dict[str, Any]) -> Any:
@@ -92,9 +102,9 @@ def _instabilities(answer: Any, again: Any) -> Iterator[Finding]:
 def _form_findings(answer: Any, graph: StepGraph, example: Example) -> Iterator[Finding]:
     """Findings on keys, shapes, types and finiteness; a comparison after one of these would mean nothing."""
     if not (isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], Mapping)):
-        yield Finding(
-            "", "", f"the function must return (loss, {{parameter: gradient}}), but it returned {type(answer).__name__}"
-        )
+        pair = isinstance(answer, tuple) and len(answer) == 2
+        came = f"a pair whose second part is {type(answer[1]).__name__}" if pair else type(answer).__name__
+        yield Finding("", "", f"the function must return (loss, {{parameter: gradient}}), but it returned {came}")
         return
     loss, gradients = answer
     yield from _number_findings("the loss", loss, ())
@@ -108,7 +118,11 @@ def _form_findings(answer: Any, graph: StepGraph, example: Example) -> Iterator[
 
 
 def _number_findings(subject: str, value: Any, shape: tuple[int, ...], name: str = "") -> Iterator[Finding]:
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except Exception as error:
+        yield Finding(name, "", f"{subject} cannot be made into an array ({error})")
+        return
     if array.dtype.kind not in "fiu":
         yield Finding(name, "", f"{subject} must be real numbers, but its dtype is {array.dtype}")
     elif array.shape != shape:
@@ -118,27 +132,14 @@ def _number_findings(subject: str, value: Any, shape: tuple[int, ...], name: str
 
 
 def _mutations(given: dict[str, Any], example: Example) -> Iterator[Finding]:
-    original = example.arguments()
-    for name, value in given.items():
-        pairs = (
-            [(f"{name}[{key!r}]", v, original[name][key]) for key, v in value.items()]
-            if isinstance(value, dict)
-            else [(name, value, original[name])]
-        )
-        for label, now, before in pairs:
-            if now is not None and not np.array_equal(now, before):
-                yield Finding("", "", f"the function changed its argument {label}")
-
-
-def _value_findings(
-    answer: Any, subject: Subject, example: Example, tally: Tally, *, locate: bool
-) -> Iterator[Finding]:
-    references = [ReferenceLoss(subject.graph, example, sequence) for sequence in range(len(example.inputs))]
-    yield from _loss_findings(float(answer[0]), references)
-    bounds = _bounds(subject, references)
-    for parameter in subject.graph.network.parameters:
-        found = np.asarray(answer[1][parameter.name], dtype=np.float64)
-        yield from _gradient_findings(parameter, found, bounds[parameter.name], references, tally, locate=locate)
+    for name, before in example.arguments().items():
+        now = given[name]
+        if not isinstance(before, dict):
+            changed = [name] if before is not None and not np.array_equal(now, before) else []
+        else:
+            same = {key for key in before if key in now and np.array_equal(now[key], before[key])}
+            changed = [f"{name}[{key!r}]" for key in sorted(before.keys() | now.keys()) if key not in same]
+        yield from (Finding("", "", f"the function changed its argument {label}") for label in changed)
 
 
 def _gradient_findings(
@@ -187,11 +188,12 @@ def _located(parameter: Parameter, found: Float, bound: Float, references: list[
     return _entry_finding(parameter.name, found, value, errors, tolerance) if (errors > tolerance).any() else None
 
 
-def _loss_findings(loss: float, references: list[ReferenceLoss]) -> Iterator[Finding]:
-    expected = float(np.mean([reference.value() for reference in references]))
+def _loss_findings(loss: float, expected: float, batch: int) -> Iterator[Finding]:
     allowed = LOSS_SLACK * UNIT * max(1.0, abs(expected))
     if abs(loss - expected) > allowed:
-        yield Finding("", "", f"the loss is {loss:.12g}, but the network's own equations give {expected:.12g}")
+        summed = batch > 1 and abs(loss - batch * expected) <= batch * allowed
+        hint = ": it is the sum over the batch, but the mean is asked for" if summed else ""
+        yield Finding("", "", f"the loss is {loss:.12g}, but the network's own equations give {expected:.12g}{hint}")
 
 
 def _bounds(subject: Subject, references: list[ReferenceLoss]) -> dict[str, Float]:

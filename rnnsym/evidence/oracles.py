@@ -14,7 +14,7 @@ from rnnsym.errors import CheckError
 from rnnsym.evidence.points import Draw, Point
 from rnnsym.model.activations import activations
 from rnnsym.model.evaluation import Arithmetic, Array, evaluate
-from rnnsym.model.expressions import Expression, Named
+from rnnsym.model.expressions import Expression, Named, walk
 
 MAX_STEPS = 4  # the nested expression grows about 3.5-fold with each step
 
@@ -82,3 +82,30 @@ def _compare(loss: Any, symbols: Array, total: Array, values: dict[Any, int], po
 def _pairs(left: Array, right: Array) -> Any:
     first, second = np.asarray(left, dtype=object), np.asarray(right, dtype=object)
     return zip(first.reshape(-1), second.reshape(-1), strict=True)
+
+
+LARGEST_NESTED = 1000  # nodes times n²: about a second of SymPy; the odd cell beyond it takes minutes
+
+
+def affordable_draws(graph: StepGraph, seed: int) -> list[Draw]:
+    """Two steps of two units where SymPy can afford it, else two of one unit and one of two, else one of one."""
+    whole = _draws(graph, seed, [(2, 2)])
+    return whole or _draws(graph, seed, [(2, 1), (1, 2)]) or [_draw(graph, seed, 1, 1)]
+
+
+def _draws(graph: StepGraph, seed: int, plans: list[tuple[int, int]]) -> list[Draw]:
+    return [_draw(graph, seed, *plan) for plan in plans if nested_size(graph, plan[0]) * plan[1] ** 2 <= LARGEST_NESTED]
+
+
+def _draw(graph: StepGraph, seed: int, steps: int, units: int) -> Draw:
+    sizes = {symbol.name: 1 if symbol.name == "k" else units for symbol in graph.network.sizes}
+    return Draw(sizes, steps, seed)
+
+
+def nested_size(graph: StepGraph, steps: int) -> int:
+    """Count the nodes of the nested loss of one unit, without nesting it."""
+    sizes: dict[Expression, int] = {}
+    for assignment in unroll(graph, steps):
+        nodes = list(walk(assignment.value))
+        sizes[assignment.target] = 1 + sum(sizes.get(node, 1) for node in nodes if isinstance(node, Expression))
+    return sizes[graph.loss.target]

@@ -6,6 +6,7 @@ nor the recursion that they judge take part.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -19,7 +20,7 @@ from rnnsym.calculus.unrolling import Assignment, StepGraph, names_in, unroll
 from rnnsym.errors import CheckError
 from rnnsym.evidence.residues import Atoms, Residue, random_array, residue_arithmetic, with_tangents
 from rnnsym.model.evaluation import Array, evaluate
-from rnnsym.model.expressions import Expression, Parameter, T, Variable, at_step
+from rnnsym.model.expressions import Expression, Parameter, T, Variable, at_step, t
 
 LONGEST_DIRECT = 12  # beyond this many steps, tangents from each step to the loss would cost T² step evaluations
 
@@ -45,9 +46,15 @@ class Point:
         self._values: dict[Expression, Array] = {}
         self._derivatives: dict[tuple[Any, ...], Array] = {}
         self._rows: dict[tuple[int, Expression], tuple[int, Array]] = {}
+        self._products: dict[tuple[int, Expression, int], list[tuple[int, Any]]] = {}
         self._factors: dict[tuple[Expression, int], Expression] = {}
         self.assignments = unroll(graph, draw.steps)
         self._uses = {a.target: frozenset(names_in(a.value)) for a in self.assignments}
+        self._places = {a.target: place for place, a in enumerate(self.assignments)}
+        self._users: dict[Expression, list[Assignment]] = defaultdict(list)
+        for assignment in self.assignments:
+            for name in self._uses[assignment.target]:
+                self._users[name].append(assignment)
         self._draw_leaves()
         self._run_own_equations()
 
@@ -61,7 +68,7 @@ class Point:
 
     def users(self, name: Variable) -> list[Assignment]:
         """Return the assignments that use ``name``."""
-        return [a for a in self.assignments if name in self._uses[a.target]]
+        return self._users[name]
 
     def random(self, shape: Any) -> Array:
         """Return random residues of a symbolic shape."""
@@ -90,9 +97,11 @@ class Point:
             case no.Chain():
                 return self._chain(node.args)
             case no.DescendingProduct():
-                return self._chain(self._product_factors(node), node)
+                return self._chain((node,), node)
             case no.SumOverSteps():
                 return self._sum(node)
+            case no.Stack():
+                return np.concatenate([np.atleast_1d(self.value(part)) for part in node.args])
             case no.Labelled():
                 return self.value(node.expression)
         if node not in self._values:
@@ -105,11 +114,6 @@ class Point:
         terms = [self.value(node.term.xreplace({index: Integer(step), T: Integer(self.steps)})) for step in steps]
         return sum(terms[1:], terms[0])
 
-    def _product_factors(self, node: no.DescendingProduct) -> list[Expression]:
-        factor, index, upper, lower = node.args
-        last, first = (int(bound.subs(T, self.steps)) for bound in (upper, lower))
-        return [self._factor(factor, index, step) for step in range(last, first - 1, -1)]
-
     def _factor(self, factor: Expression, index: Any, step: int) -> Expression:
         if (factor, step) not in self._factors:
             self._factors[factor, step] = factor.xreplace({index: Integer(step)})
@@ -117,15 +121,22 @@ class Point:
 
     def _chain(self, factors: Any, empty: Expression | None = None) -> Array:
         """Contract from the left: a row times each factor, however long the product."""
-        flat: list[Expression] = []
+        row: tuple[int, Any] = (0, None)
         for factor in factors:
-            flat += self._product_factors(factor) if isinstance(factor, no.DescendingProduct) else [factor]
-        if not flat:
+            extend = self._along_product if isinstance(factor, no.DescendingProduct) else self._extended
+            row = extend(row, factor)
+        if row[1] is None:
             raise CheckError(f"an empty product stands alone: {empty}")
-        key, result = self._extended((0, None), flat[0])
-        for factor in flat[1:]:
-            key, result = self._extended((key, result), factor)
-        return result
+        return row[1]
+
+    def _along_product(self, row: tuple[int, Any], node: no.DescendingProduct) -> tuple[int, Any]:
+        """Contract a row with a product; products that begin alike share their rows, the longest found so far leads."""
+        factor, index, upper, lower = node.args
+        last, first = (int(bound.subs(T, self.steps)) for bound in (upper, lower))
+        rows = self._products.setdefault((row[0], factor, last), [row])
+        while len(rows) <= last - first + 1:
+            rows.append(self._extended(rows[-1], self._factor(factor, index, last - len(rows) + 1)))
+        return rows[last - first + 1]
 
     def _extended(self, row: tuple[int, Any], factor: Expression) -> tuple[int, Array]:
         """Contract a row with one more factor; paths share their beginnings, and each beginning is computed once."""
@@ -146,8 +157,8 @@ class Point:
     def _through_states(self, by: Any) -> Array:
         """∂L/∂v_t as ∂L/∂s_t · ∂s_t/∂v_t: tangents within one step, rows from step to step, linear in T."""
         here = int(_step_of(by))
-        links = [step_jacobian(self.graph, Integer(step)) for step in range(self.steps, here, -1)]
-        row = self._chain([*head(self.graph, Integer(self.steps)), *links])
+        links = no.DescendingProduct(step_jacobian(self.graph, t), t, self.steps, here + 1)
+        row = self._chain([*head(self.graph, Integer(self.steps)), links])
         state = state_at(self.graph, Integer(here))
         return row if state == by else contract(row, self.derivative(state, by))
 
@@ -204,13 +215,12 @@ class Point:
 
     def _between(self, seeds: dict[Any, Array], targets: tuple[Any, ...], *, within_step: bool) -> list[Assignment]:
         """The assignments that can carry a tangent: from the seeds to the targets, of one step alone if so asked."""
-        places = {assignment.target: place for place, assignment in enumerate(self.assignments)}
-        first = min((places.get(seed, -1) for seed in seeds), default=-1)
+        first = min((self._places.get(seed, -1) for seed in seeds), default=-1)
         if first < 0:
             first = self._first_use(seeds)
         if within_step:
             first = max(first, self._start_of_step(targets[0]))
-        last = max(places[target] for target in targets)
+        last = max(self._places[target] for target in targets)
         return list(self.assignments[first : last + 1])
 
     def _first_use(self, seeds: dict[Any, Array]) -> int:

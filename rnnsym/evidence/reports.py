@@ -54,9 +54,7 @@ class Report:
     def __str__(self) -> str:
         lines = [f"{self.subject}: {'passed' if self.passed else 'FAILED'} (seed {self.seed})"]
         lines += [f"  {finding.message}" for finding in self.findings]
-        lines += [
-            f"  {w.name}: {w.comparisons} comparisons, largest error {_brief(w)} ({w.reason})" for w in self.witnesses
-        ]
+        lines += [f"  {witness.name}: {_outcome(witness)}" for witness in self.witnesses]
         if self.undecided:
             lines.append(f"  undecided: {len(self.undecided)}, the first: {self.undecided[0]}")
         if self.counterexample is not None:
@@ -78,8 +76,11 @@ class Report:
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def _brief(witness: Witness) -> str:
-    return f"{witness.error:.2g} where {witness.tolerance:.2g} is allowed"
+def _outcome(witness: Witness) -> str:
+    if not witness.comparisons:
+        return "nothing was compared"
+    worst = f"largest error {witness.error:.2g} where {witness.tolerance:.2g} is allowed"
+    return f"{witness.comparisons} comparisons, {worst} ({witness.reason})"
 
 
 def paste(example: Example) -> list[str]:

@@ -7,6 +7,7 @@ units. The bound is taken along our own recursion; another order of the same sum
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Union
@@ -62,6 +63,8 @@ class Bounded:
         if isinstance(other, np.ndarray):
             return NotImplemented
         right = _bounded(other)
+        if right.value == 0.0:
+            return Bounded(math.nan, math.inf)  # outside the domain: no bound, and so no verdict
         quotient = self.value / right.value
         return _rounded(quotient, (self.error + abs(quotient) * right.error) / abs(right.value))
 
@@ -101,7 +104,7 @@ def _call(function: str, argument: Bounded) -> Bounded:
 
 
 _ARGUMENT, _OUTPUT = Variable("argument", ()), Variable("output", ())
-_PLAIN = Arithmetic(float, lambda name, value: elementwise_functions()[name](value), {})
+_PLAIN = Arithmetic(np.float64, lambda name, value: elementwise_functions()[name](value), {})
 
 
 @cache
@@ -123,7 +126,8 @@ def gradient_bounds(
     """
     arithmetic = Arithmetic(lambda number: Bounded(float(number)), _apply, sizes)
     values = {leaf: bounded_array(value) for leaf, value in leaves.items()}
-    sweep = _Sweep(graph, recursion, values, arithmetic, steps)
+    with np.errstate(all="ignore"):  # outside a domain the bound becomes infinite or no number, and says so
+        sweep = _Sweep(graph, recursion, values, arithmetic, steps)
     return {parameter.name: _errors(sweep.gradient(parameter)) for parameter in graph.network.parameters}
 
 

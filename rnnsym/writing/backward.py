@@ -14,6 +14,7 @@ from rnnsym.writing.derivation import Section, Step
 WERBOS = "Werbos 1990, Proc. IEEE 78(10)"
 PASCANU = "Pascanu, Mikolov, Bengio 2013, eqs. (3)–(5)"
 GOODFELLOW = "Goodfellow, Bengio, Courville 2016, section 10.2.2"
+GOING_BACK = "Back through a step, and from each step to the one before."
 RATES = ("eta", "alpha", "epsilon", "gamma", "learning_rate")
 
 
@@ -25,14 +26,15 @@ def recursion_section(graph: StepGraph, recursion: AdjointRecursion, steps: int)
         *(Step("adjoint", a.target, at_last_step(a.value, steps), "Through the readout.", references=(WERBOS,))
           for a in recursion.readout if a.target not in [step.before for step in fused]),
     ]
-    lines += [_last_adjoint(recursion, state, steps) for state in graph.states]
-    lines += [_inner_adjoint(a, steps) for a in recursion.step if a.target.variable not in graph.states]
-    lines += [_state_adjoint(recursion, state, steps) for state in graph.states]
+    for a in recursion.step:
+        state = a.target.variable
+        both = [_last_adjoint(recursion, state, steps), _state_adjoint(recursion, state, steps)]
+        lines += both if state in graph.states else [_inner_adjoint(a, steps)]
     return Section(
         "adjoints",
         "The adjoint recursion",
         "δ of a quantity is the derivative of `L` by it, in the shape of the quantity. It is computed from the last "
-        "step to the first, and each step needs only the one after it.",
+        "step to the first, within a step in the order of the lines: each needs those above it and the step after it.",
         tuple(line for line in lines if line is not None),
     )
 
@@ -61,11 +63,11 @@ def _last_adjoint(recursion: AdjointRecursion, state: Variable, steps: int) -> S
     inside = {a.target: a.value for a in recursion.step}[Adjoint(state)]
     parts = [recursion.final.get(state), at_step(inside, steps)]
     value = _shaped(at_last_step(add(*(part for part in parts if part is not None)), steps), state)
-    return Step("adjoint", Adjoint(state.at(steps)), value, "At the last step.", references=(GOODFELLOW,))
+    return Step("adjoint", Adjoint(state.at(steps)), value, GOING_BACK, references=(GOODFELLOW,))
 
 
 def _inner_adjoint(assignment: Assignment, steps: int) -> Step:
-    return Step("adjoint", assignment.target, assignment.value, "Within a step.", span=(1, steps), references=(WERBOS,))
+    return Step("adjoint", assignment.target, assignment.value, GOING_BACK, span=(steps, 1), references=(WERBOS,))
 
 
 def _state_adjoint(recursion: AdjointRecursion, state: Variable, steps: int) -> Step | None:
@@ -76,7 +78,7 @@ def _state_adjoint(recursion: AdjointRecursion, state: Variable, steps: int) -> 
     carried = recursion.carry.get(state)
     value = _shaped(add(*([] if carried is None else [at_step(carried, t + 1)]), inside), state)
     return Step(
-        "adjoint", Adjoint(state), value, "From step `t` + 1 back to step `t`.", span=(steps - 1, 1),
+        "adjoint", Adjoint(state), value, GOING_BACK, span=(steps - 1, 1),
         references=(WERBOS, GOODFELLOW),
     )
 

@@ -15,14 +15,16 @@ from rnnsym.writing.layout import Style, lay_out, lay_out_term, sum_terms
 from rnnsym.writing.plain import plain
 from rnnsym.writing.spelling import spell
 
-LINE = 66  # letters that fit a line of the LaTeX page beside a left-hand side; longer sums are broken at their terms
+PAGE = 65  # letters of a whole display on the page at its ordinary size, 6.9 points each
+CONDITION = 0.9  # width of a letter of a side condition, blanks included
+FONT_SIZES = (("", PAGE), (r"\small", PAGE / 0.91), (r"\footnotesize", PAGE / 0.83), (r"\scriptsize", PAGE / 0.73))
 TEXT_LINE = 90  # columns of a terminal beside a left-hand side
 RELATIONS = {"=": EQUALS, ":=": DEFINES, "←": BECOMES}
 
 PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \usepackage[utf8]{inputenc}
 \usepackage[margin=26mm]{geometry}
-\usepackage{amsmath,amssymb,mathtools,booktabs}
+\usepackage{amsmath,amssymb,mathtools,booktabs,graphicx}
 \usepackage[hidelinks]{hyperref}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{4pt plus 2pt}
@@ -36,12 +38,14 @@ PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 """
 
 
-def equation_lines(step: Step, style: Style, limit: float = LINE) -> list[Box]:
-    """Return the right-hand side of a step in lines: one, or one a term where a sum is wider than ``limit``."""
+def equation_lines(step: Step, style: Style, limit: float | None = None) -> list[Box]:
+    """Return the right-hand side of a step in lines: one, or one a term where a sum is wider than ``limit``.
+
+    Without a limit, what the left-hand side and the side condition leave of the page.
+    """
     whole = lay_out(step.after, style)
-    if width(whole) <= limit or not _breakable(step.after):
-        return [whole]
-    return list(_broken(step.after, style))
+    room = PAGE - width(lay_out(step.before, style)) - CONDITION * len(side_condition(step)) if limit is None else limit
+    return [whole] if width(whole) <= room or not _breakable(step.after) else list(_broken(step.after, style))
 
 
 def _breakable(expression: Expression) -> bool:
@@ -83,7 +87,8 @@ def groups(section: Section) -> Iterator[tuple[str, str, list[Step]]]:
     """Neighbouring steps with one reason share a display, under the names of their rules."""
     for why, steps in groupby(section.steps, key=lambda step: step.why):
         group = list(steps)
-        yield " and ".join(dict.fromkeys(step.rule for step in group)), why, group
+        rules = list(dict.fromkeys(step.rule for step in group if step.rule != "let")) or ["let"]
+        yield " and ".join(rules), why, group
 
 
 def rich_text(text: str, plain_part: Callable[[str], str], name_part: Callable[[str], str]) -> str:
@@ -153,8 +158,29 @@ def _latex_table(table: Table) -> str:
 
 def _latex_group(rule: str, why: str, steps: list[Step], style: Style, numbers: dict[str, int]) -> str:
     lines = " \\\\\n".join(latex_step(step, style) for step in steps)
-    head = f"\\textbf{{{escape(rule.capitalize())}.}} {latex_text(why)}{cited(steps, numbers)}"
-    return f"{head}\n\\begin{{align*}}\n{lines}\n\\end{{align*}}\n"
+    head = f"\\textbf{{{escape(rule.capitalize())}.}} {latex_text(why)}{cited(steps, numbers)}\n"
+    return head + _display(lines, display_width(steps, style))
+
+
+def _display(lines: str, needed: float) -> str:
+    """Set lines at the largest size that fits the page; wider ones than the smallest size holds are scaled to fit."""
+    size = next((size for size, room in FONT_SIZES if needed <= room), None)
+    if size is None:
+        aligned = f"$\\displaystyle\\begin{{aligned}}\n{lines}\n\\end{{aligned}}$"
+        return f"\\begin{{center}}\\resizebox{{\\linewidth}}{{!}}{{{aligned}}}\\end{{center}}\n"
+    display = f"\\begin{{align*}}\n{lines}\n\\end{{align*}}\n"
+    return f"{{{size}\n{display}}}\n" if size else display
+
+
+def display_width(steps: list[Step], style: Style) -> float:
+    """Estimate the width of an ``align`` of steps, in letters: its widest left side and its widest right side."""
+    left = max(width(lay_out(step.before, style)) for step in steps)
+    return left + max(_right_width(step, style) for step in steps)
+
+
+def _right_width(step: Step, style: Style) -> float:
+    lines = equation_lines(step, style)
+    return max([*(width(line) for line in lines), width(lines[-1]) + CONDITION * len(side_condition(step))])
 
 
 def latex_step(step: Step, style: Style) -> str:

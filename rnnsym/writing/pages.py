@@ -27,7 +27,8 @@ math { font-family: "STIX Two Math", "Latin Modern Math", "Cambria Math", math; 
 .equations { overflow: auto hidden; margin: .4rem 0 1rem; }
 .equations table { border-collapse: collapse; margin: 0 auto; } .equations td { padding: .18rem .3rem; }
 .equations td:first-child { text-align: right; white-space: nowrap; }
-table.names { border-collapse: collapse; margin: 1rem 0; }
+p, li, h1, h2 { overflow-wrap: anywhere; }
+table.names { border-collapse: collapse; margin: 1rem 0; display: block; max-width: 100%; overflow-x: auto; }
 table.names th, table.names td { text-align: left; padding: .2rem 1rem .2rem 0; border-bottom: 1px solid #8884; }
 p.step { margin: 1rem 0 0; }
 """

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from sympy import Symbol
 
 from rnnsym.calculus.adjoints import adjoint_recursion
-from rnnsym.calculus.notation import Chain, Immediate, Labelled, StepBlock, SumOverSteps, Total
+from rnnsym.calculus.notation import Chain, Labelled, SumOverSteps, Total
 from rnnsym.calculus.paths import (
-    cell_parameters,
     general_term,
     paths,
-    readout_blocks,
-    readout_parameters,
-    step_blocks,
 )
-from rnnsym.calculus.rules import pull_back
-from rnnsym.calculus.unrolling import StepGraph, at_last_step, graph_of, names_in, unroll
+from rnnsym.calculus.unrolling import StepGraph, graph_of, unroll
 from rnnsym.model.expressions import (
-    ONE,
     Expression,
     Parameter,
     T,
@@ -38,6 +31,7 @@ from rnnsym.writing.backward import (
 )
 from rnnsym.writing.derivation import Derivation, Section, Step
 from rnnsym.writing.layout import style_of
+from rnnsym.writing.local import local_section
 from rnnsym.writing.tables import count_section, notation_section
 
 j = Symbol("j", integer=True)
@@ -57,7 +51,7 @@ def derivation(network: Network, steps: int, sizes: Mapping[str, int] | None = N
             notation_section(graph, sizes, style),
             _forward(graph, steps),
             _loss(graph),
-            _local(graph, steps),
+            local_section(graph, steps),
             _summed_paths(graph, steps),
             recursion_section(graph, recursion, steps),
             gradients_section(graph, recursion, steps),
@@ -101,92 +95,6 @@ def _loss(graph: StepGraph) -> Section:
     return Section("loss", "The loss", "Of one sequence; a batch takes the mean.", (step,))
 
 
-def _local(graph: StepGraph, steps: int) -> Section:
-    alone = len(graph.states) == 1
-    through, between = (Total, Total) if alone else (Immediate, StepBlock)
-    why = "From one step to the next." if alone else "From one step to the next; a block not listed is zero."
-    why_readout = "Through the readout."
-    lines = [_loss_slope(graph)]
-    lines += [
-        Step("local derivative", through(b.of, at_last_step(b.by, steps)), at_last_step(b.value, steps), why_readout)
-        for b in readout_blocks(graph)
-    ]
-    lines += [
-        Step("local derivative", between(b.of, b.by), b.value, why, span=(1, steps), references=(PASCANU,))
-        for b in step_blocks(graph)
-    ]
-    lines += [line for parameter in graph.network.parameters for line in _immediate(graph, parameter, steps)]
-    return Section(
-        "local",
-        "Local derivatives",
-        "Jacobians are in numerator layout: entry (i, j) of ∂a/∂b is the derivative of `a_i` by `b_j`. ∂⁺ is the "
-        "immediate derivative: gates of the same step are substituted, all else is held fixed. For a matrix it has "
-        "three axes, so it is shown acting on a vector from the left; the result has the parameter's shape."
-        + _stacked(graph),
-        tuple(lines),
-    )
-
-
-def _stacked(graph: StepGraph) -> str:
-    if len(graph.states) == 1:
-        return ""
-    names = [state.name for state in graph.states]
-    return (
-        " Of a single state it also holds the other states of its step fixed; of the stack of all states it holds "
-        "only the stack before fixed, so routes within a step are contained in it, as they are in the step Jacobian. "
-        f"Of that Jacobian, `J_t`, the block with the superscripts `{names[-1]}`, `{names[0]}` is the derivative of "
-        f"`{names[-1]}_t` as `{names[0]}` of the step before moves and the other states are held."
-    )
-
-
-def _loss_slope(graph: StepGraph) -> Step:
-    slope = pull_back(graph.loss.value, ONE)[graph.output]
-    return Step("local derivative", Total(graph.loss.target, graph.output), slope, "The loss by the output.")
-
-
-def _immediate(graph: StepGraph, parameter: Parameter, steps: int) -> list[Step]:
-    """G · ∂⁺s/∂W for each equation that the parameter reaches within one step."""
-    found = []
-    if parameter in cell_parameters(graph):
-        for state in graph.states:
-            g = Variable(_row_name(graph), state.shape)
-            value = _pulled(graph.cell, {state: g}, graph.states).get(parameter)
-            if value is not None:
-                found.append(_immediate_step(state, g, parameter, value, (1, steps)))
-    if parameter in readout_parameters(graph):
-        g = Variable(_row_name(graph), graph.output.shape)
-        value = _pulled(graph.readout, {graph.output: g}, ()).get(parameter)
-        if value is not None:
-            found.append(_immediate_step(graph.output, g, parameter, at_last_step(value, steps), None))
-    return found
-
-
-def _row_name(graph: StepGraph) -> str:
-    used = {name.name for a in (*graph.cell, *graph.readout) for name in (*names_in(a.value), a.target)}
-    return next(name for name in ("g", "v", "w", "r", *(f"g{i}" for i in range(len(used) + 1))) if name not in used)
-
-
-def _pulled(
-    assignments: Any, seeds: dict[Expression, Expression], stop: tuple[Variable, ...]
-) -> dict[Expression, Expression]:
-    """Pull seeds back through gates; other states of the same step are held fixed."""
-    gathered = dict(seeds)
-    for assignment in reversed(assignments):
-        gradient = gathered.pop(assignment.target, None)
-        if gradient is None or (assignment.target in stop and assignment.target not in seeds):
-            continue
-        for name, part in pull_back(assignment.value, gradient, assignment.target).items():
-            gathered[name] = add(gathered[name], part) if name in gathered else part
-    return gathered
-
-
-def _immediate_step(
-    of: Variable, g: Variable, parameter: Parameter, value: Expression, span: tuple[int, int] | None
-) -> Step:
-    why = f"How `{parameter.name}` enters; `{g.name}` is any vector of this shape."
-    return Step("local derivative", Chain(g, Immediate(of, parameter)), value, why, span=span)
-
-
 def _summed_paths(graph: StepGraph, steps: int) -> Section:
     lines = []
     for parameter, found in paths(graph, steps).items():
@@ -207,7 +115,7 @@ def _summed_paths(graph: StepGraph, steps: int) -> Section:
 
 
 def _why_shared(parameter: Parameter, count: int) -> str:
-    return f"`{parameter.name}` enters at each of the {count} steps: {count} paths lead from it to the loss."
+    return f"`{parameter.name}` enters at each of the {count} steps: {count} paths to the loss, one through each step."
 
 
 def _by_term_length(terms: list[Chain]) -> Expression:

@@ -11,7 +11,7 @@ from sympy import Integer
 
 from rnnsym.calculus.paths import cell_parameters
 from rnnsym.calculus.unrolling import StepGraph
-from rnnsym.model.expressions import Named
+from rnnsym.model.expressions import Constant, Named
 from rnnsym.model.networks import Network, ParameterCount
 from rnnsym.writing.boxes import PLUS, Box, Script, number, operator, row, words
 from rnnsym.writing.derivation import Section, Table
@@ -33,14 +33,16 @@ def shape_box(shape: tuple[Any, ...], convention: str) -> Box:
 def notation_section(graph: StepGraph, sizes: Mapping[str, int] | None, style: Style) -> Section:
     """Return the table of all names, their roles and their shapes."""
     network = graph.network
-    names: list[tuple[Named, str]] = [(network.input, _roles["x"])]
+    names: list[tuple[Named | Constant, str]] = [(network.input, _roles["x"])]
     states = {state.name for state in graph.states}
     names += [(a.target, "state" if a.target.name in states else "intermediate") for a in graph.cell]
     names += [(a.target, _roles.get(a.target.name, "intermediate")) for a in graph.readout]
     names += [(network.target.at(None), _roles["target"]), (graph.loss.target, _roles["L"])]
+    names += [(state.variable.at(0), f"initial state, {state.initial} unless given") for state in network.states]
     shared = set(cell_parameters(graph))
     names += [(p, "parameter, the same in every step" if p in shared else "parameter of the readout")
               for p in network.parameters]
+    names += [(constant, f"constant, {constant.value}") for constant in network.constants]
     header = ("name", "shape", "meaning") if sizes is None else ("name", "shape", "here", "meaning")
     return Section("notation", "Notation and shapes", _layout_text(network), (), Table(header, tuple(
         _notation_row(name, meaning, network, sizes, style) for name, meaning in names
@@ -48,7 +50,7 @@ def notation_section(graph: StepGraph, sizes: Mapping[str, int] | None, style: S
 
 
 def _notation_row(
-    name: Named, meaning: str, network: Network, sizes: Mapping[str, int] | None, style: Style
+    name: Named | Constant, meaning: str, network: Network, sizes: Mapping[str, int] | None, style: Style
 ) -> tuple[Box, ...]:
     cells: list[Box] = [lay_out(name, style), shape_box(name.shape, network.convention)]
     if sizes is not None:
@@ -65,8 +67,7 @@ def _layout_text(network: Network) -> str:
     kind, side = ("rows", "left") if network.convention == "row" else ("columns", "right")
     return (
         f"Vectors are {kind} and stand {side} of their weights. ⊙ is the elementwise product, functions act on each "
-        "entry. The state before the first step is the initial state. Jacobians are in numerator "
-        "layout; each gradient has the shape of its parameter."
+        "entry. Jacobians are in numerator layout; each gradient has the shape of its parameter."
     )
 
 

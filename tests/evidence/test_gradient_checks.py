@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 import rnnsym
-from rnnsym.evidence.differences import central_difference
+from rnnsym.errors import CheckError
+from rnnsym.evidence.differences import Value, central_difference
 from rnnsym.evidence.reports import Report
 from rnnsym.model.networks import Network
 
@@ -136,6 +139,9 @@ FORMS: dict[str, tuple[str, Callable[..., Any]]] = {
     "complex": ("dtype", spoiled(lambda g, p: {"b": g["b"] + 0j})),
     "not a pair": ("must return", lambda **a: RUN.value_and_grad(**a)[1]),
     "raises": ("raised ZeroDivisionError", lambda **a: 1 / 0),
+    "a list": ("whose second part is list", lambda **a: (0.0, [])),
+    "ragged": ("cannot be made into an array", spoiled(lambda g, p: {"b": [[1.0], [1.0, 2.0]]})),
+    "exits": ("raised SystemExit", lambda **a: sys.exit(3)),
     "wrong loss": ("loss", lambda **a: (lambda v: (v[0] + 1, v[1]))(RUN.value_and_grad(**a))),
 }
 
@@ -211,11 +217,66 @@ def test_the_counterexample_can_be_pasted() -> None:
     ],
 )
 def test_the_error_of_a_difference_is_within_its_estimate(function: Callable[[Any], Any], slope: float) -> None:
-    found = central_difference(function)
+    found = central_difference(lambda h: Value(function(h)))
     assert abs(found.value - slope) <= found.error + 4e-16 * abs(slope)
-    assert found.error < 1e-6
+    assert found.error < 1e-10 * max(1.0, abs(slope))
 
 
-def test_a_kink_does_not_settle() -> None:
-    found = central_difference(lambda h: np.maximum(h - np.longdouble(0.001), 0))
-    assert found.error > 1e-4
+def hinge(kink: float, h: Any) -> Value:
+    return Value(np.maximum(h - kink, 0), (np.sign(h - kink).tobytes(),))
+
+
+def test_a_kink_within_every_step_is_unsettled_and_one_far_away_is_not() -> None:
+    for kink, settled in ((1e-6, False), (0.0, False), (1e-2, True), (0.5, True)):
+        found = central_difference(partial(hinge, kink))
+        assert np.isfinite(found.error) == settled
+        assert not settled or found.value == 0
+
+
+def test_a_value_outside_the_domain_is_unsettled() -> None:
+    with np.errstate(all="ignore"):
+        assert np.isinf(central_difference(lambda h: Value(np.sqrt(h - 1))).error)
+
+
+RELU = "h = relu(x @ W + h_prev @ U + b)"
+ROOT = "h = sqrt(1 + x @ W + h_prev)"
+STEEP = "h = h_prev ** 2 + x @ W"
+
+
+@pytest.mark.parametrize("text", [RELU, RELU.replace("relu", "leaky_relu"), ROOT, STEEP])
+@pytest.mark.parametrize("seed", range(3))
+def test_kinks_domains_and_steep_losses_raise_no_false_alarm(text: str, seed: int) -> None:
+    network = Network(rnnsym.Cell.from_equations("c", text), "yhat = h @ V", loss="squared_error")
+    report = rnnsym.check_gradient(rnnsym.compile(network).value_and_grad, network, seed=seed, max_examples=15)
+    assert report.passed, str(report)
+
+
+def test_a_wrong_slope_of_relu_is_found_away_from_the_kink() -> None:
+    network = Network(rnnsym.Cell.from_equations("c", RELU), "yhat = h @ V", loss="squared_error")
+    right = rnnsym.compile(network).value_and_grad
+
+    def wrong(**arguments: Any) -> Any:
+        loss, gradients = right(**arguments)
+        return loss, gradients | {"b": 0.5 * gradients["b"]}
+
+    assert not rnnsym.check_gradient(wrong, network).passed
+
+
+def test_what_else_is_wrong_on_a_larger_example_is_said() -> None:
+    function = spoiled(lambda g, p: {"b": -g["b"], "W_i": -g["W_i"], "W_h": -g["W_h"]})
+    report = rnnsym.check_gradient(function, NETWORK)
+    assert {finding.parameter for finding in report.findings} == {"b", "W_i", "W_h"}
+
+
+def test_the_sum_over_the_batch_is_named() -> None:
+    def function(parameters: Any, inputs: Any, targets: Any) -> Any:
+        loss, gradients = RUN.value_and_grad(parameters, inputs, targets)
+        return loss * len(inputs), gradients
+
+    report = rnnsym.check_gradient(function, NETWORK)
+    assert "sum over the batch" in str(report)
+
+
+def test_no_example_is_no_check() -> None:
+    with pytest.raises(CheckError, match="at least 1 example"):
+        rnnsym.check_gradient(RUN.value_and_grad, NETWORK, max_examples=0)
