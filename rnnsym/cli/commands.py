@@ -7,28 +7,34 @@ from typing import Annotated
 
 import typer
 
+from rnnsym.cli.storage import working_directory_kept_clean
+from rnnsym.cli.streams import show
+
 application = typer.Typer(
     name="rnnsym",
     help="Derive, run, check and print the gradients of recurrent neural networks.",
     rich_markup_mode=None,  # plain help answers in a tenth of a second
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 
-CellOption = Annotated[str, typer.Option("--cell", help="A built-in cell (see: rnnsym cells).")]
-NetworkOption = Annotated[Path | None, typer.Option("--network", help="A TOML file that describes a network.")]
+CellOption = Annotated[
+    str | None, typer.Option("--cell", help="A built-in cell (see: rnnsym cells); the simple one if absent.")
+]
+NetworkOption = Annotated[
+    Path | None, typer.Option("--network", help="A TOML file that describes a network, instead of --cell.")
+]
 StepsOption = Annotated[int, typer.Option("--steps", help="The number of time steps T.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Repeats a run exactly.")]
 OutputOption = Annotated[
-    Path | None, typer.Option("-o", "--output", help="A file to write; standard output if absent.")
+    Path | None, typer.Option("-o", "--output", help="A file to write; standard output if absent, or -.")
 ]
-SIMPLE = "simple"
 
 
 @application.command()
+@working_directory_kept_clean()
 def report(
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.")] = Path("rnnsym-report"),
-    cell: CellOption = SIMPLE,
+    cell: CellOption = None,
     network: NetworkOption = None,
     corpus: Annotated[Path | None, typer.Option("--corpus", help="A CSV file with the header text,label.")] = None,
     steps: StepsOption = 3,
@@ -39,33 +45,41 @@ def report(
     from rnnsym.cli.report import Request, write_report
 
     passed = write_report(Request(chosen_network(cell, network), corpus, steps, seed), output)
-    typer.echo(f"{output / 'index.html'}")
+    show(f"{output / 'index.html'}\n")
     return 0 if passed else 1
 
 
 @application.command()
 def derive(
-    cell: CellOption = SIMPLE,
+    cell: CellOption = None,
     network: NetworkOption = None,
     steps: StepsOption = 3,
-    form: Annotated[str, typer.Option("--format", help="text, latex or html.")] = "text",
+    form: Annotated[
+        str | None, typer.Option("--format", help="text, latex, html or pdf; if absent, by the file's suffix.")
+    ] = None,
     output: OutputOption = None,
     seed: SeedOption = 0,
 ) -> int:
     """Print the derivation of the gradient, every line checked."""
     import rnnsym
-    from rnnsym.cli.inputs import chosen_network, one_of
-    from rnnsym.cli.outputs import deliver
+    from rnnsym.cli.inputs import chosen_network, document_format, require_typesetting
+    from rnnsym.cli.outputs import deliver, write_file
+    from rnnsym.cli.typesetting import typeset
 
-    one_of("--format", form, ("text", "latex", "html"))
+    form = document_format(form, output)
+    pdf = require_typesetting(output) if form == "pdf" else None
     document = rnnsym.derive(chosen_network(cell, network), steps=steps, seed=seed)
-    deliver(getattr(document, form)(), output)
+    if pdf is None:
+        deliver(getattr(document, form)(), output)
+    else:
+        write_file(typeset(document.latex()), pdf)
     return 0
 
 
 @application.command()
+@working_directory_kept_clean()
 def check(
-    cell: CellOption = SIMPLE,
+    cell: CellOption = None,
     network: NetworkOption = None,
     form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
     output: OutputOption = None,
@@ -87,7 +101,7 @@ def check(
 
 
 @application.command()
-def code(cell: CellOption = SIMPLE, network: NetworkOption = None, output: OutputOption = None) -> int:
+def code(cell: CellOption = None, network: NetworkOption = None, output: OutputOption = None) -> int:
     """Print the NumPy module that computes the loss and its gradient."""
     import rnnsym
     from rnnsym.cli.inputs import chosen_network
@@ -103,7 +117,7 @@ def figures(
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write into.")] = Path(),
     form: Annotated[str, typer.Option("--format", help="svg, pdf or png.")] = "svg",
     listing: Annotated[bool, typer.Option("--list", help="List the figures and stop.")] = False,
-    cell: CellOption = SIMPLE,
+    cell: CellOption = None,
     network: NetworkOption = None,
     seed: SeedOption = 0,
 ) -> int:
@@ -112,13 +126,13 @@ def figures(
     from rnnsym.cli.outputs import draw_figures, figure_titles
 
     if listing:
-        typer.echo("\n".join(f"{name:20} {title}" for name, title in figure_titles().items()))
+        show("".join(f"{name:20} {title}\n" for name, title in figure_titles().items()))
         return 0
     one_of("--format", form, ("svg", "pdf", "png"))
     for name in names or ():
         one_of("figure", name, tuple(figure_titles()))
     for path in draw_figures(names or list(figure_titles()), chosen_network(cell, network), output, form, seed):
-        typer.echo(path)
+        show(f"{path}\n")
     return 0
 
 
@@ -127,17 +141,23 @@ def cells(name: Annotated[str | None, typer.Argument(help="A built-in cell.")] =
     """List the built-in cells, or show one: its equations, shapes and parameter counts."""
     from rnnsym.cli.inputs import describe_cell, list_cells
 
-    typer.echo(list_cells() if name is None else describe_cell(name))
+    show(f"{list_cells() if name is None else describe_cell(name)}\n")
     return 0
 
 
-@application.callback(invoke_without_command=True)
-def version(
-    show: Annotated[bool, typer.Option("--version", help="Show the version and stop.", is_eager=True)] = False,
-) -> None:
-    """Derive, run, check and print the gradients of recurrent neural networks."""
-    if show:
+def show_version(wanted: bool) -> None:
+    """Show the version and stop, before anything else of the command line is looked at."""
+    if wanted:
         import rnnsym
 
-        typer.echo(f"rnnsym {rnnsym.__version__}")
+        show(f"rnnsym {rnnsym.__version__}\n")
         raise typer.Exit
+
+
+@application.callback()
+def start(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and stop.", is_eager=True, callback=show_version)
+    ] = False,
+) -> None:
+    """Derive, run, check and print the gradients of recurrent neural networks."""

@@ -4,68 +4,118 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import typer
-
+from rnnsym.cli.streams import show
 from rnnsym.errors import OutputError
 from rnnsym.model.networks import Network
 
-MARKS = ("checks.json", "derivation.tex")  # a folder that holds these is an earlier report, and may be replaced
+MARKS = ("checks.json", "derivation.tex")  # a folder without these is no earlier report, whatever else it holds
+STANDARD_STREAMS = (1, 2)
 
 
 def deliver(text: str, output: Path | None) -> None:
-    """Write to a file under a temporary name, then rename; to standard output where no file is named."""
-    if output is None:
-        typer.echo(text, nl=False)
-        return
+    """Write to a file; to standard output where none is named, or "-"."""
+    if output is None or str(output) == "-":
+        show(text)
+    else:
+        write_file(text.encode(), output)
+
+
+def write_file(content: bytes, output: Path) -> None:
+    """Write a file under a temporary name, then rename; a link stays, and what it points to is written.
+
+    Pipes and devices are written straight into. Raises OutputError where that cannot be done.
+    """
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=output.parent, prefix=f".{output.name}-", delete=False
-        ) as file:
-            file.write(text)
-        _allow_reading(Path(file.name), 0o666)
-        os.replace(file.name, output)
-    except OSError as error:
-        raise OutputError(f"{output}: cannot be written ({error.strerror}); choose another place with -o") from None
+        if _is_stream(output):
+            with open(output, "ab") as stream:
+                stream.write(content)
+        else:
+            _write_whole(content, Path(os.path.realpath(output)))
+    except (OSError, ValueError) as error:
+        raise _unwritable(output, error, "file") from None
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a path is a pipe or device, or the file behind a standard stream, to which a shell may be appending."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return False
+    if stat.S_ISDIR(found.st_mode):
+        raise OutputError(f"{path}: is a folder, but a file is to be written; name one with -o")
+    return not stat.S_ISREG(found.st_mode) or any(_is_open_as(number, found) for number in STANDARD_STREAMS)
+
+
+def _is_open_as(descriptor: int, found: os.stat_result) -> bool:
+    with suppress(OSError):  # a closed stream is no file
+        return os.path.samestat(found, os.fstat(descriptor))
+    return False
+
+
+def _write_whole(content: bytes, target: Path) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=".rnnsym-", dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        _allow_reading(Path(name), 0o666)
+        os.replace(name, target)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _unwritable(place: Path, error: OSError | ValueError, kind: str) -> OutputError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return OutputError(f"{place}: cannot be written ({reason}); choose another {kind} with -o")
 
 
 @contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
-    """Hand out a temporary folder beside ``target`` that becomes ``target`` at the end, or vanishes on any error.
+def whole_folder(folder: Path, replaceable: Collection[str]) -> Iterator[Path]:
+    """Hand out a temporary folder that becomes ``folder`` at the end, or vanishes on any error.
 
-    Raises OutputError where ``target`` cannot be written, or is something else than an earlier report.
+    ``replaceable`` are the paths, relative to it, that a report writes: an existing folder that holds another is not
+    replaced. A link to a folder stays. Raises OutputError where the folder cannot be written, or is not to be replaced.
     """
-    target = Path(os.path.abspath(target))
-    _refuse_foreign(target)
+    work: Path | None = None
     try:
+        target = Path(os.path.realpath(folder))
+        _refuse_foreign(target, replaceable)
         target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror}); choose another folder with -o") from None
-    try:
+        work = Path(tempfile.mkdtemp(prefix=".rnnsym-", dir=target.parent))
         yield work
         _allow_reading(work, 0o777)
+        _refuse_foreign(target, replaceable)  # again: the work took a while
         _replace(work, target)
+    except OSError as error:
+        raise _unwritable(folder, error, "folder") from error
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
 
 
-def _refuse_foreign(target: Path) -> None:
-    if target.is_dir():
-        names = {path.name for path in target.iterdir()}
-        if names and not names.issuperset(MARKS):
-            raise OutputError(f"{target}: holds files that are no earlier report; choose another folder with -o")
-    elif target.exists() or target.is_symlink():
-        raise OutputError(f"{target}: is a file, but a folder is to be written; choose another name with -o")
+def _refuse_foreign(target: Path, replaceable: Collection[str]) -> None:
+    if not target.is_dir():
+        if target.exists():
+            raise OutputError(f"{target}: is a file, but a folder is to be written; choose another name with -o")
+        return
+    if target in (Path.cwd(), *Path.cwd().parents):
+        raise OutputError(f"{target}: is the folder you are in, and is not replaced; name one inside it with -o")
+    names = {path.relative_to(target).as_posix() for path in target.rglob("*")}
+    foreign = sorted(names.difference(replaceable))
+    missing = sorted(set(MARKS) - names) if names else []
+    if foreign or missing:
+        fault = f"holds {foreign[0]}" if foreign else f"lacks {missing[0]}"
+        raise OutputError(f"{target}: is no earlier report, for it {fault}; choose another folder with -o")
 
 
 def _replace(work: Path, target: Path) -> None:
     """Put the new folder in place of the old one, which is set aside until that has worked."""
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+    aside = Path(tempfile.mkdtemp(prefix=".rnnsym-", dir=target.parent))
     try:
         if target.exists():
             os.replace(target, aside / "old")
@@ -93,11 +143,13 @@ def figure_titles() -> dict[str, str]:
 
 
 def draw_figures(names: list[str], network: Network, folder: Path, form: str, seed: int) -> Iterator[Path]:
-    """Draw figures into a folder and yield their paths."""
+    """Draw figures into a folder, made where there is none, and yield their paths."""
     from rnnsym.dynamics import figures, save_figure
 
-    if not folder.is_dir():
-        raise OutputError(f"{folder}: is no folder; make it, or choose another with -o")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error, "folder") from None
     for name in names:
         path = folder / f"{name}.{form}"
         save_figure(figures[name].draw(network, seed), path)

@@ -15,8 +15,9 @@ import rnnsym
 from rnnsym.cli.outputs import draw_figures, figure_titles, whole_folder
 from rnnsym.cli.progress import Advance, progress_bar
 from rnnsym.cli.report_page import Content, Training, report_page
-from rnnsym.cli.typesetting import typeset
-from rnnsym.errors import DataError
+from rnnsym.cli.streams import complain
+from rnnsym.cli.typesetting import installed, typeset
+from rnnsym.errors import DataError, OutputError
 from rnnsym.evidence.reports import Report
 from rnnsym.model.networks import Network
 from rnnsym.model.text import Corpus, corpora
@@ -26,6 +27,10 @@ from rnnsym.writing.derivation import Derivation
 UNITS = 3  # the notes' hidden layer
 LEARNING_RATE = 0.5
 DESCENT_STEPS = 100
+FILES = (
+    "index.html", "derivation.tex", "derivation.txt", "derivation.pdf", "corpus.json", "gradient.py", "checks.json",
+    "figures",
+)
 
 
 @dataclass(frozen=True)
@@ -42,14 +47,27 @@ def write_report(request: Request, folder: Path) -> bool:
     """Write the report's folder whole, or nothing; True where every check passed."""
     corpus = corpora["reviews"] if request.corpus is None else Corpus.from_csv(request.corpus)
     sizes = sizes_for(request.network, corpus)
-    with whole_folder(folder) as work, progress_bar() as stage:
+    with whole_folder(folder, report_names()) as work, progress_bar() as stage:
         content = _content(request, corpus, sizes, work, stage)
-        advance = stage("typesetting")
-        typeset(work / "derivation.tex")
-        advance(1, 1)
+        _typeset(content.derivation, work, stage("typesetting"))
         files = sorted(path.name for path in work.iterdir() if path.is_file())
         (work / "index.html").write_text(report_page(content, files), encoding="utf-8")
     return content.report.passed
+
+
+def report_names() -> frozenset[str]:
+    """Return the paths, relative to its folder, that a report may write; a folder of others is a user's own."""
+    return frozenset((*FILES, *(f"figures/{name}.svg" for name in figure_titles())))
+
+
+def _typeset(derivation: Derivation, work: Path, advance: Advance) -> None:
+    """Add the PDF where pdflatex is installed; where it fails, the rest of the report is as good without."""
+    if installed():
+        try:
+            (work / "derivation.pdf").write_bytes(typeset(derivation.latex()))
+        except OutputError as error:
+            complain("warning", f"the report has no PDF: {error}")
+    advance(1, 1)
 
 
 def _content(

@@ -13,9 +13,8 @@ from rnnsym.writing.pages import STYLE_SHEET, html_fragment
 MOST_TEXTS = 20  # shown on the page; corpus.json has all
 EXTRA_STYLE = """
 pre { overflow-x: auto; padding: .8rem; border: 1px solid #8884; border-radius: .3rem; font-size: .85rem; }
-img { max-width: 100%; height: auto; background: #fff; }
+figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #fff; }
 .passed { color: #0a7d54; } .failed { color: #c2410c; } nav a { margin-right: 1rem; }
-.wide { overflow-x: auto; }
 @media (prefers-color-scheme: dark) { .passed { color: #5fd3a6; } .failed { color: #ff9d6b; } }
 """
 
@@ -98,8 +97,8 @@ def _corpus(content: Content) -> str:
         f"appearance: {escape(', '.join(vocabulary.words[:MOST_TEXTS]))}"
         f"{' …' if len(vocabulary) > MOST_TEXTS else ''}. Padded, the batch is {shape} "
         f"(batch, time steps, features); steps past a text's length change nothing.</p>"
-        f'<div class="wide"><table class="names"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>{more}"
+        f'<table class="names"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>{more}"
         f"<p>{len(losses) - 1} steps of gradient descent with η = {content.training.learning_rate:g} take the loss "
         f"from {losses[0]:.4f} to {losses[-1]:.4f}.</p></section>"
     )
@@ -124,8 +123,8 @@ def _checks(content: Content) -> str:
     undecided = f"<p>{len(report.undecided)} comparisons were left undecided.</p>" if report.undecided else ""
     head = "<th>witness</th><th>comparisons</th><th>largest error</th><th>allowed there</th><th>why</th>"
     return (
-        f'<section id="checks"><h2>The checks: {_mark(report.passed)}</h2>{findings}{example}<div class="wide">'
-        f'<table class="names"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{undecided}</section>'
+        f'<section id="checks"><h2>The checks: {_mark(report.passed)}</h2>{findings}{example}'
+        f'<table class="names"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{undecided}</section>'
     )
 
 

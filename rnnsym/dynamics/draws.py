@@ -58,7 +58,11 @@ def draw_inputs(
 
 
 def recurrent_weights(network: Network) -> tuple[str, ...]:
-    """Name the square matrices that multiply a state of the step before, itself or through gates, in their order."""
+    """Name the square matrices W that multiply a state of the step before, itself or through gates, in their order.
+
+    They stand in the product as W or W.T. A weight inside an expression, as W in ``h_prev @ (W - W.T)`` or in
+    ``h_prev @ (a * W)``, is not among them: its own spectral radius is not that of the factor.
+    """
     graph = graph_of(network)
     carried: set[Any] = {state.at(t - 1) for state in graph.states}
     found: set[Named] = set()
@@ -84,26 +88,41 @@ def with_spectral_radius(
 ) -> dict[str, Float]:
     """W ← (radius / ρ(W)) W for the weights ``names``, by default all of ``recurrent_weights(network)``.
 
-    The other parameters are copied. Errors: DataError for a radius that is no number from 0, a name that is no
-    parameter, a matrix that is not square or whose own radius is 0 (no scaling can give it another), and for a
-    network without recurrent weights.
+    Only those can be named: a weight that multiplies no state directly, as W in ``h_prev @ (W - W.T)``, could be
+    scaled, but the factor of the recurrence would not get the radius. The other parameters are copied. Errors:
+    DataError for a radius that is no number from 0, a name that is no such weight, a matrix whose own radius is 0 (no
+    scaling can give it another), and for a network without recurrent weights.
     """
     wanted = _nonnegative("radius", radius)
     known = [p.name for p in network.parameters]
     given = as_mapping("parameters", parameters, known, complete=True)
     found = {name: as_floats(f"parameter {name}", given[name]) for name in known}
-    chosen = recurrent_weights(network) if names is None else tuple(names)
-    if not chosen:
-        raise DataError(f"the cell {network.cell.name} has no square matrix beside a state of the step before: "
-                        "name the weights to scale")
-    for name in chosen:
-        if name not in found:
-            raise DataError(f"names: unknown parameter {name!r}; the parameters are {', '.join(known)}")
+    for name in _scalable(network, names):
         own = spectral_radius(found[name])
         if own <= np.finfo(float).tiny:
             raise DataError(f"parameter {name}: its spectral radius is {own:g}, and scaling cannot make it {wanted:g}")
         found[name] = found[name] * (wanted / own)
     return found
+
+
+def _scalable(network: Network, names: Iterable[str] | None) -> tuple[str, ...]:
+    """Return the recurrent weights that are asked for, each once, or raise DataError."""
+    recurrent = recurrent_weights(network)
+    if not recurrent:
+        raise DataError(f"the cell {network.cell.name} has no square matrix that multiplies a state of the step before "
+                        "directly: scale what it has yourself, spectral_radius tells the radius of a matrix")
+    if names is None:
+        return recurrent
+    if not isinstance(names, Iterable):
+        raise DataError(f"names: expected names of weights, but it is {names!r:.80}; the recurrent weights are "
+                        f"{', '.join(recurrent)}")
+    chosen = tuple(dict.fromkeys((names,) if isinstance(names, str) else names))
+    for name in chosen:
+        if name not in recurrent:
+            parameter = any(name == p.name for p in network.parameters)
+            fault = "multiplies no state of the step before directly" if parameter else "is no parameter"
+            raise DataError(f"names: {name!r} {fault}; the recurrent weights are {', '.join(recurrent)}")
+    return chosen
 
 
 def _weighted(node: MatrixProduct) -> list[tuple[Parameter, Any]]:

@@ -6,6 +6,7 @@ Matplotlib is imported when a figure is drawn, never before.
 from __future__ import annotations
 
 import io
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -83,7 +84,7 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     if kind not in _metadata:
         raise OutputError(f"figure {str(target)!r}: unknown ending {target.suffix!r}; use .svg, .pdf or .png")
     buffer = io.BytesIO()
-    with style():
+    with style(), _quiet_fonts():
         figure.savefig(buffer, format=kind, metadata=dict(_metadata[kind]))
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
@@ -97,6 +98,18 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
         reason = getattr(error, "strerror", None) or str(error)
         raise OutputError(f"figure {str(target)!r} cannot be written ({reason}); check the folder") from error
     return target
+
+
+@contextmanager
+def _quiet_fonts() -> Iterator[None]:
+    """Hold back fontTools' warning that Matplotlib's own cmr10 bears no date, which no user can mend."""
+    logger = logging.getLogger("fontTools.ttLib.tables._h_e_a_d")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def freeze_layout(figure: Figure) -> None:

@@ -98,7 +98,7 @@ class Network:
         try:
             return cls(file.cell(), file.readout(), **file.choices())
         except RnnsymError as error:
-            raise NetworkError(f"{file.place}: {error}") from error
+            raise file.refusal(error) from error
 
     @cached_property
     def equations(self) -> tuple[Equation, ...]:

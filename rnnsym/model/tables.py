@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ def read_labelled_texts(path: str | Path) -> tuple[LabelledText, ...]:
     Rows are counted as a spreadsheet shows them: the header is row 1, a quoted text of several lines is
     one row, an empty row counts but is passed over. Errors: a DataError of one line with file and row.
     """
+    if not isinstance(path, str | os.PathLike):  # a number would be read as a descriptor
+        raise DataError(f"a corpus file is named by a str or Path, but this is {shown(path)}; give its path")
     place = f"corpus file {str(path)!r}"
     content = _read(path, place).decode("utf-8-sig", errors="surrogateescape")
     if not content.strip():

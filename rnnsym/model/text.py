@@ -52,7 +52,7 @@ class Vocabulary:
     words: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if isinstance(self.words, str) or not self.words:
+        if not isinstance(self.words, Sequence) or isinstance(self.words, str) or not self.words:
             raise DataError(f"a vocabulary needs words, got {shown(self.words)}; use Vocabulary.from_texts")
         object.__setattr__(self, "words", tuple(self.words))
         for word in self.words:
@@ -71,6 +71,8 @@ class Vocabulary:
         """
         if isinstance(texts, str):
             raise DataError(f"expected a list of texts, got the one text {shown(texts)}; put it in a list")
+        if not isinstance(texts, Iterable):
+            raise DataError(f"expected a list of texts, got {shown(texts)}; give the texts in a list")
         return cls(tuple(dict.fromkeys(word for text in texts for word in split_words(text))))
 
     @cached_property
@@ -110,6 +112,8 @@ class Vocabulary:
         >>> Vocabulary(("movie", "was", "good", "bad", "not")).decode([1, 2, 4, 0])
         ('movie', 'was', 'bad')
         """
+        if not isinstance(numbers, Iterable):
+            raise DataError(f"expected a list of words' numbers, got {shown(numbers)}; give what encode returned")
         kept = list(numbers)
         while kept and isinstance(kept[-1], int | np.integer) and kept[-1] == PADDING:
             kept.pop()
@@ -163,7 +167,15 @@ class Corpus:
     fixed_vocabulary: Vocabulary | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.texts, str) or not 0 < len(self.texts) == len(self.labels):
+        for kind, given in (("texts", self.texts), ("labels", self.labels)):
+            if isinstance(given, str) or not hasattr(given, "__len__") or not isinstance(given, Iterable):
+                raise DataError(f"corpus {shown(self.name)}: the {kind} must be a list, but they are {shown(given)}")
+        if self.fixed_vocabulary is not None and not isinstance(self.fixed_vocabulary, Vocabulary):
+            raise DataError(
+                f"corpus {shown(self.name)}: the vocabulary must be a Vocabulary, but it is "
+                f"{shown(self.fixed_vocabulary)}; use Vocabulary.from_texts"
+            )
+        if not 0 < len(self.texts) == len(self.labels):
             raise DataError(
                 f"corpus {shown(self.name)} has {len(self.texts)} texts and {len(self.labels)} labels; "
                 "give at least one text and one label to each"

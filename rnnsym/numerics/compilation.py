@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -27,13 +27,17 @@ class CompiledNetwork:
     Shapes: ``parameters`` {name: array of the parameter's shape}; ``inputs`` (batch, T, d), or (T, d) for one sequence;
     ``targets`` (batch, k), or (k,); ``initial_state`` {state: (batch, n) or (n,)}, absent states start at their
     declared value, zero by default; ``lengths`` (batch,) whole numbers from 1 to T, steps past them change nothing.
-    Everything is computed in float64; what is returned is fresh, and no argument is changed.
+    Everything is computed in float64; what is returned is fresh, and no argument is changed. Copies, pickled ones too,
+    are compiled anew.
     """
 
     network: Network
     backend: str
     source: str
     _module: ModuleType = field(repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[Callable[..., CompiledNetwork], tuple[Network, str]]:
+        return compile_network, (self.network, self.backend)  # a module can be neither pickled nor copied: made again
 
     def loss(
         self, parameters: Any, inputs: Any, targets: Any, initial_state: Any = None, lengths: Any = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,18 @@ def test_the_page_asks_for_nothing_from_elsewhere(report_folder: Path) -> None:
     assert "passed" in page
 
 
+def test_what_may_be_wide_scrolls_on_its_own_and_not_the_page(report_folder: Path) -> None:
+    page = (report_folder / "index.html").read_text(encoding="utf-8")
+    style, body = page.split("</style>")
+    rules = dict(re.findall(r"^([^{}\n]+) \{([^{}]*)\}", style, re.MULTILINE))
+    for selector in (".equations", "table.names", "pre"):
+        assert re.search(r"overflow(-x)?: auto", rules[selector])
+    assert "display: block" in rules["table.names"], "a table as such does not scroll"
+    tables = re.findall(r'(<div class="equations">)?<table( class="names")?>', body)
+    assert len(tables) > 10
+    assert all(container or names for container, names in tables)
+
+
 def test_a_report_on_a_users_reviews(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,9 +149,10 @@ def test_code_cells_check_and_figures(
     status, out, _ = run(["check", "--examples", "3", "--format", "json"], capsys, monkeypatch)
     assert (status, json.loads(out)["passed"]) == (0, True)
     assert "gradient-products" in run(["figures", "--list"], capsys, monkeypatch)[1]
-    status, out, _ = run(["figures", "path-contributions", "-o", str(tmp_path), "--format", "png"], capsys, monkeypatch)
-    assert status == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["path-contributions.png"]
+    folder = tmp_path / "made" / "here"
+    status, out, err = run(["figures", "path-contributions", "-o", str(folder), "--format", "pdf"], capsys, monkeypatch)
+    assert (status, out, err) == (0, f"{folder / 'path-contributions.pdf'}\n", "")
+    assert [path.name for path in folder.iterdir()] == ["path-contributions.pdf"]
 
 
 def test_a_failed_check_is_exit_status_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,12 +192,26 @@ BAD: dict[str, tuple[list[str], str, str]] = {
     "T = 0": (["derive", "--steps", "0"], "", "steps"),
     "T too large": (["derive", "--steps", "10000000"], "", "steps"),
     "no number": (["derive", "--steps", "three"], "", "--steps"),
-    "unknown format": (["derive", "--format", "pdf"], "", "latex"),
+    "unknown format": (["derive", "--format", "word"], "", "latex"),
+    "a suffix that contradicts the format": (["derive", "--format", "text", "-o", "a.tex"], "", "named as latex"),
+    "a PDF on standard output": (["derive", "--format", "pdf"], "", "name a file with -o"),
+    "a PDF on standard output, by its sign": (["derive", "--format", "pdf", "-o", "-"], "", "name a file with -o"),
+    "a cell and a network": (["derive", "--cell", "gru", "--network", "@"], "", "not both"),
+    "a cell and a network, though the default": (["code", "--cell", "simple", "--network", "@"], "", "not both"),
+    "no cell's name": (["code", "--cell", ""], "", "lstm"),
+    "no example": (["check", "--examples", "0"], "", "at least 1 example"),
+    "fewer than no example": (["check", "--examples", "-3"], "", "at least 1 example"),
     "unknown figure": (["figures", "wall"], "", "gradient-products"),
     "unknown option": (["derive", "--stesp", "3"], "", "--stesp"),
     "unknown command": (["derife"], "", "derife"),
     "folder is a file": (["report", "-o", "@"], "x", "is a file"),
-    "no such folder": (["figures", "-o", "/nowhere"], "", "/nowhere"),
+    "folder of figures is a file": (["figures", "-o", "@"], "x", "File exists"),
+    "folder of figures in a file": (["figures", "-o", "@/figures"], "x", "Not a directory"),
+    "file is a folder": (["derive", "-o", "."], "", "is a folder"),
+    "file without a name": (["code", "-o", ""], "", "is a folder"),
+    "file in a file": (["code", "-o", "@/code.py"], "x", "Not a directory"),
+    "a report where one stands": (["report", "-o", "."], "", "the folder you are in"),
+    "a report above where one stands": (["report", "-o", ".."], "", "the folder you are in"),
     "file in no folder": (["derive", "-o", "/nowhere/d.tex"], "", "/nowhere/d.tex"),
 }
 
@@ -196,12 +224,16 @@ def test_bad_input_is_one_line_and_exit_status_2(
     path = written(tmp_path, "given", text)
     before = sorted(tmp_path.iterdir())
     monkeypatch.chdir(tmp_path)
-    status, out, err = run([path if argument == "@" else argument for argument in arguments], capsys, monkeypatch)
+    status, out, err = run([argument.replace("@", path) for argument in arguments], capsys, monkeypatch)
     assert (status, out) == (2, "")
     assert err.startswith("rnnsym: error: ")
     assert err.count("\n") == 1
     assert words in err
     assert sorted(tmp_path.iterdir()) == before, "nothing half-written is left behind"
+
+
+def test_the_kinds_of_bad_input_are_counted() -> None:
+    assert len(BAD) == 35
 
 
 def test_a_place_where_no_folder_can_be_made(

@@ -200,8 +200,11 @@ SCALINGS: dict[str, tuple[dict[str, Any], Any, Any, str]] = {
     "a negative radius": ({}, -1.0, None, "radius: expected a number from 0"),
     "no number": ({}, np.nan, None, "radius: expected finite"),
     "a nilpotent weight": ({"W_h": np.eye(4, k=1)}, 1.0, None, "W_h: its spectral radius is 0"),
-    "an unknown name": ({}, 1.0, ("W",), "unknown parameter 'W'"),
-    "a matrix that is not square": ({}, 1.0, ("W_i",), r"square matrix \(n, n\), but the shape is \(3, 4\)"),
+    "an unknown name": ({}, 1.0, ("W",), "names: 'W' is no parameter; the recurrent weights are W_h"),
+    "a matrix that is not square": ({}, 1.0, ("W_i",), "names: 'W_i' multiplies no state of the step before directly"),
+    "a bias": ({}, 1.0, "b", "'b' multiplies no state of the step before directly; the recurrent weights are W_h"),
+    "a readout's weight": ({}, 1.0, ["W_h", "W_o"], "names: 'W_o' multiplies no state"),
+    "no names": ({}, 1.0, 3, "names: expected names of weights, but it is 3"),
 }
 
 
@@ -211,6 +214,27 @@ def test_scalings_that_cannot_be_are_refused(name: str) -> None:
     parameters = draw_parameters(SIMPLE, SIZES, 0) | changed
     with pytest.raises(DataError, match=words):
         with_spectral_radius(SIMPLE, parameters, radius, names)
+
+
+def test_a_name_alone_or_twice_scales_its_weight_once() -> None:
+    parameters = draw_parameters(SIMPLE, SIZES, 0)
+    expected = with_spectral_radius(SIMPLE, parameters, 0.7)
+    for names in ("W_h", ["W_h"], iter(["W_h", "W_h"])):
+        assert same(with_spectral_radius(SIMPLE, parameters, 0.7, names), expected)
+    assert same(with_spectral_radius(SIMPLE, parameters, 0.7, ()), parameters)
+
+
+@pytest.mark.parametrize("factor", ["(W - W.T)", "(0.5 * W)", "(W + V)"])
+def test_a_weight_inside_a_factor_is_not_scaled_for_the_factor_has_another_radius(factor: str) -> None:
+    network = Network(Cell.from_equations("inside", f"h = tanh(x @ V_x + h_prev @ {factor} + h_prev @ U)"), READOUT)
+    parameters = draw_parameters(network, SIZES, 0)
+    scaled = with_spectral_radius(network, parameters, 0.5)
+    assert [name for name in parameters if not (scaled[name] == parameters[name]).all()] == ["U"]
+    with pytest.raises(DataError, match=r"'W' multiplies no state of the step before directly; the .* are U"):
+        with_spectral_radius(network, parameters, 0.5, ["W"])
+    alone = Network(Cell.from_equations("alone", f"h = tanh(x @ V_x + h_prev @ {factor})"), READOUT)
+    with pytest.raises(DataError, match=r"alone has no square matrix that multiplies a state .* directly"):
+        with_spectral_radius(alone, draw_parameters(alone, SIZES, 0), 0.5)
 
 
 def test_a_cell_without_a_recurrent_weight_and_draws_without_sense_are_refused() -> None:

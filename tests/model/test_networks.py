@@ -205,8 +205,16 @@ FILES = {
     "two cells": ('cell = "gru"\nname = "a"', "has both cell and name"),
     "unknown cell": ('cell = "grue"', "did you mean 'gru'?"),
     "unknown loss": ('cell = "gru"\nloss = "bce"', "there is no loss 'bce'"),
-    "bad equations": ('name = "a"\nequations = "h = q_prev"\nreadout = "yhat = h"', "line 1, column 5: `q_prev`"),
-    "bad readout": ('cell = "gru"\nreadout = "yhat = x"', "in the readout: only the states"),
+    "bad equations": ('name = "a"\nequations = "h = q_prev"\nreadout = "yhat = h"',
+                      "line 1 of `equations`, column 5: `q_prev`"),
+    "bad equations below": ('name = "a"\nequations = """\nr = x @ W\nh = q_prev\n"""\nreadout = "yhat = h"',
+                            "line 2 of `equations`, column 5: `q_prev`"),
+    "shapes": ('name = "a"\nequations = "\\n\\nh = h_prev @ W + x @ W"\nreadout = "yhat = h"',
+               "line 3 of `equations`, "),
+    "no line": ('name = "a"\nequations = "# nothing"\nreadout = "yhat = h"', "there is no equation"),
+    "bad readout": ('cell = "gru"\nreadout = "yhat = x"',
+                    "line 1 of `readout`, column 8: in the readout: only the states"),
+    "bad readout below": ('cell = "gru"\nreadout = "a = 2\\nyhat = x"', "line 2 of `readout`, column 8"),
     "empty": ("", "needs the key cell"),
     "too long": ("#" * 1_000_001, "more than 1000000 bytes"),
 }
@@ -221,6 +229,19 @@ def test_a_wrong_file_is_refused_by_name_in_one_line(name: str, tmp_path: Path) 
     assert str(caught.value).startswith(f"network file {str(path)!r}")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "marked.toml"
+    path.write_bytes(b'\xef\xbb\xbfcell = "gru"\n')
+    assert Network.from_file(path) == Network(cells["gru"])
+
+
+@pytest.mark.parametrize("path", [None, 3, b"network.toml", ["network.toml"], True])
+def test_what_names_no_file_is_refused(path: object) -> None:
+    with pytest.raises(NetworkError, match="named by a str or Path, but this is") as caught:
+        Network.from_file(path)  # type: ignore[arg-type]
+    assert repr(path) in str(caught.value)
 
 
 def test_what_is_no_readable_file_is_refused(tmp_path: Path) -> None:

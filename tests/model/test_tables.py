@@ -137,3 +137,10 @@ def test_limits_on_the_file(
     monkeypatch.setattr(tables, limit, 2)
     with pytest.raises(DataError, match=message):
         Corpus.from_csv(path)
+
+
+@pytest.mark.parametrize("path", [None, 0, b"corpus.csv", ["corpus.csv"], True])
+def test_what_names_no_file_is_refused_and_no_descriptor_is_read(path: object) -> None:
+    with pytest.raises(DataError, match="named by a str or Path, but this is") as caught:
+        Corpus.from_csv(path)  # type: ignore[arg-type]
+    assert repr(path) in str(caught.value)

@@ -152,6 +152,18 @@ def test_word_order_is_kept_though_the_bag_of_words_is_one() -> None:
         (lambda: Vocabulary(("Good",)), "'Good' is not one lower-case word"),
         (lambda: Vocabulary(("not good",)), "'not good' is not one lower-case word"),
         (lambda: Vocabulary.from_texts("movie"), "expected a list of texts, got the one text 'movie'"),
+        (lambda: Vocabulary(None), "needs words, got None"),  # type: ignore[arg-type]
+        (lambda: Vocabulary(3), "needs words, got 3"),  # type: ignore[arg-type]
+        (lambda: Vocabulary.from_texts(None), "expected a list of texts, got None"),  # type: ignore[arg-type]
+        (lambda: Vocabulary.from_texts(3), "expected a list of texts, got 3"),  # type: ignore[arg-type]
+        (lambda: Vocabulary.from_texts([None]), "expected a text, got None"),  # type: ignore[list-item]
+        (lambda: Vocabulary(("a",)).decode(None), "list of words' numbers, got None"),  # type: ignore[arg-type]
+        (lambda: Vocabulary(("a",)).decode(1), "list of words' numbers, got 1"),  # type: ignore[arg-type]
+        (lambda: Corpus("n", None, None), "corpus 'n': the texts must be a list, .* None"),  # type: ignore[arg-type]
+        (lambda: Corpus("n", ("a",), None), "corpus 'n': the labels must be a list"),  # type: ignore[arg-type]
+        (lambda: Corpus("n", ("a",), 1.0), "corpus 'n': the labels must be a list"),  # type: ignore[arg-type]
+        (lambda: Corpus("n", iter("a"), (1.0,)), "corpus 'n': the texts must be a list"),  # type: ignore[arg-type]
+        (lambda: Corpus("n", ("a",), (1.0,), ("a",)), "must be a Vocabulary, but it is"),  # type: ignore[arg-type]
         (lambda: split_words(3), "expected a text, got 3"),  # type: ignore[arg-type]
         (
             lambda: corpora["reviews"].vocabulary.encode("movie was great"),
@@ -165,7 +177,7 @@ def test_word_order_is_kept_though_the_bag_of_words_is_one() -> None:
         (lambda: Vocabulary(("a",)).decode([1.0]), "1.0 is no word's number"),  # type: ignore[list-item]
         (lambda: Vocabulary(("a",)).decode(np.eye(1)), "is no word's number"),
         (lambda: Corpus("c", (), ()), "corpus 'c' has 0 texts and 0 labels"),
-        (lambda: Corpus("c", "ab", (0.0, 1.0)), "corpus 'c' has"),  # type: ignore[arg-type]
+        (lambda: Corpus("c", "ab", (0.0, 1.0)), "corpus 'c': the texts must be a list"),  # type: ignore[arg-type]
         (lambda: Corpus("c", ("a",), (0.0, 1.0)), "corpus 'c' has 1 texts and 2 labels"),
         (lambda: Corpus("c", ("a", " "), (0.0, 1.0)), "corpus 'c', text 2: the text ' ' has no word"),
         (lambda: Corpus("c", ("a",), (2.0,)), r"corpus 'c', text 1: the label 2.0 is not within \[0, 1\]"),
