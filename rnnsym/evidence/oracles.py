@@ -13,7 +13,7 @@ from rnnsym.calculus.unrolling import StepGraph, unroll
 from rnnsym.errors import CheckError
 from rnnsym.evidence.points import Draw, Point
 from rnnsym.model.activations import activations
-from rnnsym.model.evaluation import Arithmetic, Array, evaluate
+from rnnsym.model.evaluation import Arithmetic, Array, entrywise, evaluate
 from rnnsym.model.expressions import Expression, Named, walk
 
 MAX_STEPS = 4  # the nested expression grows about 3.5-fold with each step
@@ -48,11 +48,7 @@ def _symbols(node: Any, arithmetic: Arithmetic) -> Array:
 
 
 def _apply(function: str, array: Array) -> Array:
-    arrays = np.asarray(array, dtype=object)
-    result = np.empty(arrays.shape, dtype=object)
-    for place in np.ndindex(arrays.shape):
-        result[place] = activations[function].symbol(arrays[place])
-    return result if arrays.shape else result[()]
+    return entrywise(activations[function].symbol, array)
 
 
 def differing_entries(graph: StepGraph, draw: Draw) -> dict[str, tuple[int, int]]:

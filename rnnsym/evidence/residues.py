@@ -18,7 +18,7 @@ import sympy
 
 from rnnsym.errors import CheckError
 from rnnsym.model.activations import activations
-from rnnsym.model.evaluation import Arithmetic, Array
+from rnnsym.model.evaluation import Arithmetic, Array, entrywise
 
 PRIME = 2**127 - 1
 
@@ -115,11 +115,7 @@ class Atoms:
 
     def apply(self, function: str, array: Array) -> Array:
         """Apply a function of the table to each entry, derivative included."""
-        arrays: Array = np.asarray(array, dtype=object)
-        result = np.empty(arrays.shape, dtype=object)
-        for place in np.ndindex(arrays.shape):
-            result[place] = self._call(function, arrays[place])
-        return result if arrays.shape else result[()]
+        return entrywise(lambda argument: self._call(function, argument), array)
 
     def _call(self, function: str, argument: Residue) -> Residue:
         value = self.value(function, argument.value)

@@ -17,7 +17,7 @@ import numpy as np
 from rnnsym.calculus.adjoints import AdjointRecursion
 from rnnsym.calculus.rules import slope
 from rnnsym.calculus.unrolling import StepGraph
-from rnnsym.model.evaluation import Arithmetic, Array, evaluate
+from rnnsym.model.evaluation import Arithmetic, Array, entrywise, evaluate
 from rnnsym.model.expressions import ZERO, Elementwise, Expression, Parameter, T, Variable, t
 from rnnsym.numerics.functions import elementwise_functions
 
@@ -82,19 +82,11 @@ def _rounded(value: float, inherited: float) -> Bounded:
 
 def bounded_array(array: Any) -> Array:
     """Return an array of exact numbers."""
-    source = np.asarray(array, dtype=np.float64)
-    result = np.empty(source.shape, dtype=object)
-    for place in np.ndindex(source.shape):
-        result[place] = Bounded(float(source[place]))
-    return result if source.shape else result[()]
+    return entrywise(lambda value: Bounded(float(value)), np.asarray(array, dtype=np.float64))
 
 
 def _apply(function: str, array: Array) -> Array:
-    arrays: Array = np.asarray(array, dtype=object)
-    result = np.empty(arrays.shape, dtype=object)
-    for place in np.ndindex(arrays.shape):
-        result[place] = _call(function, arrays[place])
-    return result if arrays.shape else result[()]
+    return entrywise(lambda argument: _call(function, argument), array)
 
 
 def _call(function: str, argument: Bounded) -> Bounded:

@@ -53,6 +53,15 @@ def unknown_name(expression: ex.Expression) -> Array:
 
 
 
+def entrywise(function: Callable[[Any], Any], array: Array) -> Array:
+    """Apply a function of one number to each entry of an object array; a single number stays one."""
+    entries: Array = np.asarray(array, dtype=object)
+    result = np.empty(entries.shape, dtype=object)
+    for place in np.ndindex(entries.shape):
+        result[place] = function(entries[place])
+    return result if entries.shape else result[()]
+
+
 def _filled(value: Any, shape: tuple[int, ...]) -> Array:
     array = np.empty(shape, dtype=np.asarray(value).dtype)
     array[...] = value
