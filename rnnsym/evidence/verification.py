@@ -21,14 +21,15 @@ WITNESS = "exact identity modulo 2^127 − 1 at a random point, derivatives by d
 SUBSTITUTION = "the let-bound equations reproduce the network's own, modulo 2^127 − 1"
 STATIONARY = "∂L/∂ŷ vanishes at ŷ = y, modulo 2^127 − 1"
 DESCENT = "dL/dη = −‖∂L/∂W‖² along the update, modulo 2^127 − 1"
-SIZES = {"d": 3, "n": 2, "k": 2}  # distinct inner sizes and more than one unit, so that a transpose or an order shows
+SIZES = {"d": 3, "n": 2, "k": 4}  # distinct and above one, so that a missing transpose and a wrong order show
+FURTHER = 5  # further sizes start here, distinct from these
 SAMPLED_STEPS = 6  # a line with a running t is checked at each t up to here, and at this many spread ones beyond
 
 
 def verify(derivation: Derivation, seed: int = 0) -> Derivation:
     """Return the derivation with a check on every step; CheckError where one fails: a wrong line is never printed."""
     network = derivation.network
-    sizes = {name: SIZES.get(name, 2) for name in (str(symbol) for symbol in network.sizes)}
+    sizes = {symbol.name: SIZES.get(symbol.name, FURTHER + place) for place, symbol in enumerate(network.sizes)}
     point = Point(graph_of(network), Draw(sizes, derivation.length, seed))
     sections = tuple(_verified_section(section, point, seed) for section in derivation.sections)
     verified = replace(derivation, sections=sections)

@@ -33,9 +33,10 @@ class Arithmetic:
 
 
 def evaluate(expression: ex.Expression, lookup: Lookup, arithmetic: Arithmetic) -> Array:
-    """Return the value of ``expression``, an array of its shape; names are asked of ``lookup``.
+    """Return the value of ``expression``, an array of its shape.
 
-    Raises RnnsymError for a node that has no meaning here: an unknown node must never be a silent zero.
+    Names, and nodes without a meaning of their own here, are asked of ``lookup``, which raises for what it does not
+    know: an unknown node must never be a silent zero.
     """
     rule = _meanings.get(type(expression))
     if rule is None:
@@ -45,11 +46,6 @@ def evaluate(expression: ex.Expression, lookup: Lookup, arithmetic: Arithmetic) 
         return evaluate(node, lookup, arithmetic)
 
     return rule(expression, value, arithmetic)
-
-
-def unknown_name(expression: ex.Expression) -> Array:
-    """Raise for a name without a value; a last resort for lookups."""
-    raise RnnsymError(f"{expression} has no value here")
 
 
 

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_runs import run
 
 import rnnsym
-from rnnsym.cli import main
 
 REPORT_FILES = {
     "index.html",
@@ -22,16 +22,6 @@ REPORT_FILES = {
     "checks.json",
     "figures",
 }
-
-
-def run(
-    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> tuple[int, str, str]:
-    monkeypatch.setattr(sys, "argv", ["rnnsym", *arguments])
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    out, err = capsys.readouterr()
-    return int(exit_.value.code or 0), out, err
 
 
 @pytest.fixture(scope="module")

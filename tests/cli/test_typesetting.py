@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import pytest
+from command_runs import run
 
-from rnnsym.cli import main, typesetting
+from rnnsym.cli import typesetting
 from rnnsym.cli.typesetting import typeset
 from rnnsym.errors import OutputError
 
 DOCUMENT = r"\documentclass{article}\usepackage{hyperref}\begin{document}$\sigma$, \today\end{document}"
 needs_pdflatex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-
-
-def run(
-    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> tuple[int, str, str]:
-    monkeypatch.setattr(sys, "argv", ["rnnsym", *arguments])
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    out, err = capsys.readouterr()
-    return int(exit_.value.code or 0), out, err
 
 
 def pretend(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
