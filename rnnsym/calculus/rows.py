@@ -7,13 +7,16 @@ from rnnsym.model.expressions import (
     ONE,
     Diagonal,
     Expression,
+    Hadamard,
     IdentityMatrix,
     MatrixProduct,
     Negative,
     Ones,
     OrderedSum,
     Outer,
+    Quotient,
     add,
+    divide,
     multiply,
     opposite,
 )
@@ -33,6 +36,10 @@ def scale_rows(weights: Expression, matrix: Expression) -> Expression:
         return Diagonal(weights)
     if isinstance(matrix, Diagonal):
         return Diagonal(multiply(weights, matrix.args[0]))
+    if isinstance(matrix, Hadamard) and sum(factor.rank == 2 for factor in matrix.args) == 1:  # a scaled matrix
+        return multiply(*(factor if factor.rank == 0 else scale_rows(weights, factor) for factor in matrix.args))
+    if isinstance(matrix, Quotient) and matrix.args[1].rank == 0:
+        return divide(scale_rows(weights, matrix.args[0]), matrix.args[1])
     if isinstance(matrix, MatrixProduct) and isinstance(matrix.left, Diagonal):
         return MatrixProduct(Diagonal(multiply(weights, matrix.left.args[0])), matrix.right)
     return MatrixProduct(Diagonal(weights), matrix)

@@ -59,6 +59,46 @@ class step(sympy.Function):  # noqa: N801
         return sympy.S.Zero
 
 
+class absolute(sympy.Function):  # noqa: N801
+    """|a|, whose slope is the sign of a (0 at the kink); SymPy's own Abs would derive it through re and im."""
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        """Return the sign of a."""
+        if argindex != 1:
+            raise sympy.ArgumentIndexError(self, argindex)
+        return signum(self.args[0])
+
+
+class signum(sympy.Function):  # noqa: N801
+    """1 where a > 0, −1 where a < 0 and 0 at 0; its slope is 0 wherever it has one."""
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        """Return 0."""
+        if argindex != 1:
+            raise sympy.ArgumentIndexError(self, argindex)
+        return sympy.S.Zero
+
+
+class rounded(sympy.Function):  # noqa: N801
+    """⌊a + 1/2⌋ with the slope 1 of a straight-through estimator (Bengio, Léonard, Courville 2013, section 4)."""
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        """Return 1, the slope of what stands in for the function."""
+        if argindex != 1:
+            raise sympy.ArgumentIndexError(self, argindex)
+        return sympy.S.One
+
+
+class exponential(sympy.Function):  # noqa: N801
+    """e^a as one function of one argument: SymPy's own exp would merge e^a e^b into e^(a+b)."""
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        """Return e^a."""
+        if argindex != 1:
+            raise sympy.ArgumentIndexError(self, argindex)
+        return self
+
+
 LEAK = sympy.Rational(1, 100)
 
 
@@ -79,7 +119,9 @@ class Activation:
     ``slope(argument, output)`` is f′ as an expression, in the output wherever that is possible.
     ``slope_bound`` is sup |f′| over the reals (None: unbounded). ``numpy`` is a stable NumPy expression of ``{a}``.
     ``analytic`` says whether complex step differentiation is valid. ``kinks`` are the points without a derivative,
-    ``lower`` the open lower end of the domain (None: all reals).
+    ``lower`` the open lower end of the domain (None: all reals). ``jump(a)`` vanishes where f itself jumps.
+    ``straight_through`` says that gradients take f for a + c with a constant c, whatever f's own slope.
+    ``delimiters`` enclose the argument; other than round ones, they stand for the name too.
     """
 
     name: str
@@ -93,7 +135,10 @@ class Activation:
     analytic: bool = True
     kinks: tuple[int, ...] = ()
     lower: int | None = None
+    jump: Callable[[Any], Any] | None = None
+    straight_through: bool = False
     helper: str = ""
+    delimiters: tuple[str, str] = ("(", ")")
 
 
 SIGMOID_SOURCE = '''
@@ -101,6 +146,13 @@ def sigmoid(a):
     """Return 1 / (1 + exp(-a)) without overflow."""
     small = np.exp(-np.abs(a))
     return np.where(a >= 0, 1.0, small) / (1.0 + small)
+'''
+
+ROUND_SOURCE = '''
+def round_half_up(a):
+    """Return floor(a + 1/2), exactly: the sum itself would round."""
+    whole = np.floor(a)
+    return whole + (a - whole >= 0.5)
 '''
 
 _entries = (
@@ -115,10 +167,17 @@ _entries = (
                "1/100 + 99/100 [a > 0]", sympy.S.One, "np.where({a} > 0, {a}, 0.01 * {a})",
                r"\mathrm{LeakyReLU}", "LeakyReLU", analytic=False, kinks=(0,)),
     Activation("step", step, lambda argument, _: Numeral(0) * argument, "0", sympy.S.Zero,
-               "np.heaviside({a}, 0.0)", r"\mathrm{step}", "step", analytic=False, kinks=(0,)),
+               "np.heaviside({a}, 0.0)", r"\mathrm{step}", "step", analytic=False, kinks=(0,), jump=lambda a: a),
+    Activation("sign", signum, lambda argument, _: Numeral(0) * argument, "0", sympy.S.Zero,
+               "np.sign({a})", r"\mathrm{sign}", "sign", analytic=False, kinks=(0,), jump=lambda a: a),
+    Activation("abs", absolute, lambda argument, _: Elementwise("sign", argument), "sign(a)", sympy.S.One,
+               "np.abs({a})", r"\mathrm{abs}", "abs", analytic=False, kinks=(0,), delimiters=("|", "|")),
+    Activation("round", rounded, lambda _, output: ONE, "1", sympy.S.One, "round_half_up({a})",
+               r"\mathrm{round}", "round", analytic=False, jump=lambda a: a % 1 - 0.5, straight_through=True,
+               helper=ROUND_SOURCE),
     Activation("softplus", softplus, lambda argument, _: Elementwise("sigmoid", argument), "σ(a)", sympy.S.One,
                "np.logaddexp(0.0, {a})", r"\mathrm{softplus}", "softplus"),
-    Activation("exp", sympy.exp, lambda _, output: output, "Ω", None, "np.exp({a})", r"\exp", "exp"),
+    Activation("exp", exponential, lambda _, output: output, "Ω", None, "np.exp({a})", r"\exp", "exp"),
     Activation("log", sympy.log, lambda argument, _: Numeral(1) / argument, "1 / a", None,
                "np.log({a})", r"\log", "log", lower=0),
     Activation("sqrt", sympy.sqrt, lambda _, output: Numeral(1) / (2 * output), "1 / (2 Ω)", None,

@@ -1,15 +1,15 @@
 """The arithmetic of expressions: ordered sums and products of scalars ``()``, vectors ``(n,)`` and matrices ``(d, n)``.
 
-SymPy's own ``Add`` and ``Mul`` re-order their arguments and its matrix calculus is silently wrong on this
-field's losses, so the nodes here keep the author's order and leave differentiation to ``rnnsym.calculus``.
+SymPy's own ``Add`` and ``Mul`` re-order their arguments, so the nodes here keep the author's order.
 Shapes follow NumPy: ``x @ W`` with a vector on the left is the row convention, ``W @ x`` the column convention.
 """
 
 from __future__ import annotations
 
-from typing import Any, Union
+from collections.abc import Callable
+from typing import Any, Self, Union
 
-from sympy import Basic, Rational, Tuple
+from sympy import Basic, Mul, Rational, Tuple
 
 from rnnsym.errors import ShapeError
 
@@ -27,7 +27,6 @@ class Expression(Basic):
 
     @property
     def rank(self) -> int:
-        """The number of axes."""
         return len(self.shape)
 
     def __add__(self, other: Operand) -> Expression:
@@ -65,7 +64,6 @@ class Expression(Basic):
 
     @property
     def T(self) -> Expression:
-        """The transpose of a matrix."""
         return transpose(self)
 
 
@@ -77,7 +75,6 @@ class Numeral(Expression):
 
     @property
     def value(self) -> Rational:
-        """The number itself."""
         return self.args[0]
 
     @property
@@ -85,51 +82,45 @@ class Numeral(Expression):
         return ()
 
 
-class OrderedSum(Expression):
+class Broadcast(Expression):
+    """Base of what is done entry by entry; of its operands scalars meet every entry of the others."""
+
+    def __new__(cls, *args: Basic) -> Self:
+        node = Basic.__new__(cls, *args)
+        broadcast_shape(node.operands)
+        return node
+
+    @property
+    def operands(self) -> tuple[Expression, ...]:
+        return self.args
+
+    @property
+    def shape(self) -> Shape:
+        return broadcast_shape(self.operands)
+
+
+class OrderedSum(Broadcast):
     """An ordered sum; a scalar term is added to every entry."""
 
-    def __new__(cls, *terms: Expression) -> OrderedSum:
-        broadcast_shape(terms)
-        return Basic.__new__(cls, *terms)
 
-    @property
-    def shape(self) -> Shape:
-        return broadcast_shape(self.args)
-
-
-class Negative(Expression):
+class Negative(Broadcast):
     """The negative −a."""
 
-    def __new__(cls, operand: Expression) -> Negative:
-        return Basic.__new__(cls, operand)
 
-    @property
-    def shape(self) -> Shape:
-        return self.args[0].shape
-
-
-class Hadamard(Expression):
+class Hadamard(Broadcast):
     """An ordered elementwise product; a scalar factor scales every entry."""
 
-    def __new__(cls, *factors: Expression) -> Hadamard:
-        broadcast_shape(factors)
-        return Basic.__new__(cls, *factors)
+
+class Quotient(Broadcast):
+    """An elementwise quotient of two operands."""
+
+
+class Selection(Broadcast):
+    """Of c (zeros and ones), a and b: a where c is 1, b where it is 0; c a + (1 − c) b, but never 0 · ∞."""
 
     @property
-    def shape(self) -> Shape:
-        return broadcast_shape(self.args)
-
-
-class Quotient(Expression):
-    """An elementwise quotient."""
-
-    def __new__(cls, numerator: Expression, denominator: Expression) -> Quotient:
-        broadcast_shape((numerator, denominator))
-        return Basic.__new__(cls, numerator, denominator)
-
-    @property
-    def shape(self) -> Shape:
-        return broadcast_shape(self.args)
+    def condition(self) -> Expression:
+        return self.args[0]
 
 
 class Power(Expression):
@@ -140,12 +131,10 @@ class Power(Expression):
 
     @property
     def base(self) -> Expression:
-        """What is raised."""
         return self.args[0]
 
     @property
     def exponent(self) -> Rational:
-        """The power."""
         return self.args[1]
 
     @property
@@ -163,12 +152,10 @@ class MatrixProduct(Expression):
 
     @property
     def left(self) -> Expression:
-        """The left factor."""
         return self.args[0]
 
     @property
     def right(self) -> Expression:
-        """The right factor."""
         return self.args[1]
 
     @property
@@ -200,8 +187,7 @@ class Ones(Expression):
         return tuple(self.args[0])
 
 
-ZERO = Numeral(0)
-ONE = Numeral(1)
+ZERO, ONE, MINUS_ONE = Numeral(0), Numeral(1), Numeral(-1)
 
 
 def as_expression(value: Operand) -> Expression:
@@ -223,6 +209,7 @@ def broadcast_shape(operands: tuple[Expression, ...]) -> Shape:
 def add(*terms: Expression) -> Expression:
     """Return the ordered sum of ``terms``, flattened and without zeros."""
     flat = [part for term in terms for part in (term.args if isinstance(term, OrderedSum) else (term,)) if part != ZERO]
+    flat = _joined(flat)
     return flat[0] if len(flat) == 1 else OrderedSum(*flat) if flat else ZERO
 
 
@@ -230,24 +217,37 @@ def negate(operand: Expression) -> Expression:
     """Return −a, with −(−a) = a and a numeral's own sign."""
     if isinstance(operand, Negative):
         return operand.args[0]
+    if is_partial(operand):
+        return inside(operand, negate)
     return Numeral(-operand.value) if isinstance(operand, Numeral) else Negative(operand)
 
 
-def opposite(operand: Expression) -> Expression:
-    """Return −a with the sign carried to the terms of a sum, so that signs meet and cancel."""
-    return add(*(negate(term) for term in operand.args)) if isinstance(operand, OrderedSum) else negate(operand)
+def select(condition: Expression, chosen: Expression, other: Expression) -> Expression:
+    """Return the selection; what one condition decides twice is decided once, and of zeros nothing is left."""
+    first = chosen.args[1] if isinstance(chosen, Selection) and chosen.condition == condition else chosen
+    second = other.args[2] if isinstance(other, Selection) and other.condition == condition else other
+    return ZERO if first == second == ZERO else Selection(condition, first, second)
 
 
-def divide(numerator: Expression, denominator: Expression) -> Expression:
-    """Return a / b with the sign of a in front."""
-    if isinstance(numerator, Negative):
-        return Negative(Quotient(numerator.args[0], denominator))
-    return Quotient(numerator, denominator)
+def is_partial(operand: Expression) -> bool:
+    """Whether ``operand`` is a selection with nothing in one of its branches."""
+    return isinstance(operand, Selection) and ZERO in operand.args[1:]
 
 
-def zeros(shape: Shape) -> Expression:
-    """Return 0, or 0 in every entry of a vector or matrix."""
-    return Hadamard(ZERO, Ones(shape)) if shape else ZERO
+def inside(partial: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """Change what a partial selection takes and leave its 0 alone: the change may be infinite where it is not taken."""
+    condition, *branches = partial.args
+    return select(condition, *(branch if branch == ZERO else change(branch) for branch in branches))
+
+
+def _joined(terms: list[Expression]) -> list[Expression]:
+    """Add the partial selections that have the same condition branch by branch."""
+    joined: dict[Any, Expression] = {}
+    for number, term in enumerate(terms):
+        key: Any = term.args[0] if is_partial(term) else number
+        both = zip(joined[key].args[1:], term.args[1:], strict=True) if key in joined else ()
+        joined[key] = select(key, *(add(*pair) for pair in both)) if key in joined else term
+    return [term for term in joined.values() if term != ZERO]
 
 
 def multiply(*factors: Expression) -> Expression:
@@ -260,8 +260,23 @@ def multiply(*factors: Expression) -> Expression:
         flat += [part for part in (bare.args if isinstance(bare, Hadamard) else (bare,)) if part != ONE]
     if ZERO in flat:
         return ZERO
-    product = _over_denominators(without_ones(flat))
+    negative ^= flat.count(MINUS_ONE) % 2 == 1
+    flat = [factor for factor in flat if factor != MINUS_ONE] or [ONE]
+    partial = next((place for place, factor in enumerate(flat) if is_partial(factor)), None)
+    if partial is None:
+        product = _over_denominators(without_ones(_numerals_joined(flat)))
+    else:
+        product = inside(flat[partial], lambda branch: multiply(*flat[:partial], branch, *flat[partial + 1 :]))
     return negate(product) if negative else product
+
+
+def _numerals_joined(factors: list[Expression]) -> list[Expression]:
+    """Multiply the numerals, ½ · 2 is 1, where another factor is left to keep the product's shape."""
+    others = [factor for factor in factors if not isinstance(factor, Numeral)]
+    if not others or len(factors) < len(others) + 2:
+        return factors
+    value = Numeral(Mul(*(factor.value for factor in factors if isinstance(factor, Numeral))))
+    return others if value == ONE else [value, *others]
 
 
 def _over_denominators(factors: list[Expression]) -> Expression:

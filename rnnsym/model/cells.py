@@ -1,4 +1,4 @@
-"""Recurrent cells as texts of equations; a new built-in cell is one entry of the table, never a new class."""
+"""Recurrent cells as texts of equations; a built-in cell is one entry of the table, never a class of its own."""
 
 from __future__ import annotations
 
@@ -7,30 +7,35 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from types import MappingProxyType
 
 from sympy import Rational
 
 from rnnsym.errors import NetworkError
+from rnnsym.model.cell_table import entries
 from rnnsym.model.equations import Equation, read_equations
-from rnnsym.model.expressions import Constant, Parameter, Variable
+from rnnsym.model.expressions import Constant, Lookup, Parameter, Variable, walk
 
 CELL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_. -]{0,63}")  # it becomes a part of titles and of file names
 
 
 @dataclass(frozen=True)
 class State:
-    """A quantity that one step hands to the next, at step t, and the value of its entries before the first step."""
+    """A quantity that one step hands to later ones, at step t, and the value of its entries before the first step.
+
+    ``lag`` is the most steps back from which it is used: 1 where only the step before is, 0: at none.
+    """
 
     variable: Variable
     initial: Rational
+    lag: int = 1
 
 
 @dataclass(frozen=True)
 class Cell:
     """One step of a recurrence: the equations of ``text``, in their order, and what occurs in them.
 
-    ``states`` stand in the order of assignment, ``parameters`` and ``constants`` in that of appearance.
+    ``states`` stand in the order of assignment, ``parameters`` and ``constants`` in that of appearance, the ``layers``
+    of a stack (none: a cell by itself) from the input upwards.
     ``convention`` is "row" (``x @ W``, also where no product tells) or "column" (``W @ x``).
     """
 
@@ -41,10 +46,11 @@ class Cell:
     parameters: tuple[Parameter, ...]
     constants: tuple[Constant, ...]
     convention: str
+    layers: tuple[Cell, ...] = ()
 
     @classmethod
     def from_equations(cls, name: str, text: str) -> Cell:
-        """Return the cell that ``text`` describes, one assignment a line; ``NAME_prev`` is NAME one step back.
+        """Return the cell that ``text`` describes, one assignment a line; ``NAME_prev[k]`` is NAME k steps back.
 
         Errors: EquationError with line and column, ShapeError (one of its kinds) where shapes do not agree.
 
@@ -56,60 +62,13 @@ class Cell:
             raise NetworkError(f"the name of a cell is at most 64 letters, digits, spaces, _ . and -, the first a "
                                f"letter, not {name!r:.80}")
         found = read_equations(text)
-        states = tuple(State(found.variable(state), initial) for state, initial in found.initial.items())
+        states = tuple(State(found.variable(name), start, found.lags[name]) for name, start in found.initial.items())
         return cls(name, text, found.equations, states, found.parameters, found.constants, found.convention or "row")
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One built-in cell: its text, a title of one line, its source, and the readout recommended for it."""
-
-    name: str
-    title: str
-    source: str
-    text: str
-    readout: str
-
-
-_entries = (
-    Entry(
-        "simple",
-        "Simple recurrent network (Elman)",
-        "Elman 1990, Finding structure in time, Cognitive Science 14, 179-211",
-        "o = tanh(x @ W_i + o_prev @ W_h + b)",
-        "yhat = sigmoid(o @ W_o + b_o)",
-    ),
-    Entry(
-        "lstm",
-        "Long short-term memory with a forget gate",
-        "Hochreiter, Schmidhuber 1997, Neural Computation 9(8), 1735-1780; "
-        "Gers, Schmidhuber, Cummins 2000, Neural Computation 12(10), 2451-2471",
-        """
-        i = sigmoid(x @ W_xi + h_prev @ W_hi + b_i)
-        f = sigmoid(x @ W_xf + h_prev @ W_hf + b_f)
-        g = tanh(x @ W_xg + h_prev @ W_hg + b_g)
-        o = sigmoid(x @ W_xo + h_prev @ W_ho + b_o)
-        c = f * c_prev + i * g
-        h = o * tanh(c)
-        """,
-        "yhat = sigmoid(h @ W_y + b_y)",
-    ),
-    Entry(
-        "gru",
-        "Gated recurrent unit, reset after the product",
-        "Cho et al. 2014, Learning phrase representations using RNN encoder-decoder, arXiv:1406.1078; "
-        "the reset gate after the product as in cuDNN and PyTorch",
-        """
-        r = sigmoid(x @ W_xr + h_prev @ W_hr + b_r)
-        z = sigmoid(x @ W_xz + h_prev @ W_hz + b_z)
-        n = tanh(x @ W_xn + b_xn + r * (h_prev @ W_hn + b_hn))
-        h = (1 - z) * n + z * h_prev
-        """,
-        "yhat = sigmoid(h @ W_y + b_y)",
-    ),
-)
-
-entries: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _entries})
+    @property
+    def reads_index(self) -> bool:
+        """Whether x is an index, a row's number: it then stands in E[x] only."""
+        return any(isinstance(node, Lookup) for equation in self.equations for node in walk(equation.expression))
 
 
 class Cells(Mapping[str, Cell]):
@@ -140,11 +99,21 @@ def _built_in(name: str) -> Cell:
 cells = Cells()
 
 
-def recommended_readout(cell: Cell) -> str:
-    """Return the readout that the table recommends for a built-in cell; NetworkError for any other cell."""
+def recommended_readout(cell: Cell, link: str | None = "sigmoid") -> str:
+    """Return the readout that the table recommends for a built-in cell, or for a stack with one on top.
+
+    It ends in the function ``link`` (None: in none). NetworkError for any other cell.
+    """
+    if cell.layers:
+        text = recommended_readout(cell.layers[-1], link)
+        names = "|".join(state.variable.name for state in cell.layers[-1].states)
+        return re.sub(rf"\b({names})\b", rf"\1_{len(cell.layers)}", text)
     entry = entries.get(cell.name)
     if entry is None or entry.text != cell.text:
         states = ", ".join(state.variable.name for state in cell.states)
         raise NetworkError(f"the network of the cell {cell.name} needs a readout, such as "
                            f"'yhat = sigmoid({cell.states[-1].variable.name} @ W_y + b_y)' from its states ({states})")
-    return entry.readout
+    ending = re.fullmatch(r"yhat = sigmoid\((.*)\)", entry.readout)
+    if ending is None or link == "sigmoid":
+        return entry.readout
+    return f"yhat = {ending[1]}" if link is None else f"yhat = {link}({ending[1]})"

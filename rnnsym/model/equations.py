@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sympy import Rational, S
 
 from rnnsym.errors import EquationError
+from rnnsym.model.applications import EXTREMA
 from rnnsym.model.expressions import (
     ZERO,
+    Comparison,
+    Concatenation,
     Constant,
     Elementwise,
     Expression,
+    Extremum,
     Hadamard,
     IdentityMatrix,
+    Lookup,
     MatrixProduct,
+    Negative,
     Numeral,
     Parameter,
     Power,
     Quotient,
     Reduction,
+    Selection,
+    Softmax,
     Variable,
     add,
     multiply,
@@ -29,15 +37,17 @@ from rnnsym.model.expressions import (
     t,
     transpose,
 )
-from rnnsym.model.grammar import Node, read, reductions
+from rnnsym.model.grammar import read
 from rnnsym.model.names import CELL, Context, Program, understand
 from rnnsym.model.shapes import Shapes, infer_shapes
 from rnnsym.model.sources import fail
+from rnnsym.model.statements import Node
+from rnnsym.model.vocabulary import reductions
 
 
 @dataclass(frozen=True)
 class Equation:
-    """One line ``target = expression``: ``target`` at step t, states of the step before as variables at t − 1."""
+    """One line ``target = expression``: ``target`` at step t, a state k steps back as a variable at t − k."""
 
     target: Variable
     expression: Expression
@@ -48,12 +58,14 @@ class Equation:
 class Equations:
     """A text understood: equations, what occurs in them in the order of first use, and the convention.
 
-    ``initial`` holds the first value of each state, in the order of assignment. ``convention`` is "row", "column" or
-    None where no product tells. ``outer`` maps the sizes given from outside to the names that they have now.
+    ``initial`` holds the first value of each state, in the order of assignment, ``lags`` the most steps back from which
+    it is used. ``convention`` is "row", "column" or None where no product tells. ``outer`` maps the sizes given from
+    outside to the names that they have now.
     """
 
     equations: tuple[Equation, ...]
     initial: Mapping[str, Rational]
+    lags: Mapping[str, int]
     parameters: tuple[Parameter, ...]
     constants: tuple[Constant, ...]
     convention: str | None
@@ -83,6 +95,7 @@ def read_equations(text: str, context: Context = CELL) -> Equations:
     return Equations(
         equations,
         {name: S.Zero if value is None else value for name, value in initial.items()},
+        program.lags,
         tuple(Parameter(name, shapes.named[name]) for name in program.parameters),
         tuple(program.constants.values()),
         shapes.convention,
@@ -91,18 +104,18 @@ def read_equations(text: str, context: Context = CELL) -> Equations:
 
 
 def _check_output(program: Program) -> None:
-    """Refuse a readout whose last line does not assign yhat, or whose yhat rests on no state."""
-    last = program.lines[-1]
-    if last.target != "yhat":
-        fail(f"the last line must assign `yhat`, not `{last.target}`", last.place)
-    needed = {"yhat"}
+    """Refuse a readout whose last line does not assign yhat, or whose yhat rests on no state; a feed likewise."""
+    last, result = program.lines[-1], program.context.result
+    if last.target != result:
+        fail(f"the last line must assign `{result}`, not `{last.target}`", last.place)
+    needed = {result}
     for line in reversed(program.lines):
         if line.target in needed:
             needed |= _names(line.expression)
     states = program.context.given
     if not needed & states.keys():
-        fail(f"`yhat` uses none of the states of the cell ({', '.join(states)}): its loss would not depend on them",
-             last.place)
+        kind = "states of the cell " if result == "yhat" else ""
+        fail(f"`{result}` uses none of the {kind}({', '.join(states)}): its loss would not depend on them", last.place)
 
 
 def _names(node: Node) -> set[str]:
@@ -131,7 +144,7 @@ class _Builder:
             case "variable":
                 return self.variable(node.name)
             case "previous":
-                return self.variable(node.name, t - 1)
+                return self.variable(node.name, t - node.value)
             case "parameter":
                 return Parameter(node.name, self.shapes.named[node.name])
             case "identity":
@@ -143,10 +156,12 @@ class _Builder:
             case "sum":
                 return add(*operands)
             case "negative":
-                return negate(operands[0])
+                return Negative(operands[0]) if isinstance(operands[0], Selection) else negate(operands[0])
             case "product":
-                # A literal 0 keeps its place: the product 0 * h is a vector, the numeral 0 is none.
-                return Hadamard(*operands) if ZERO in operands else multiply(*operands)
+                # A literal 0 keeps its place: the product 0 * h is a vector, the numeral 0 is none. So does a `where`,
+                # into which derivatives move factors.
+                kept = any(operand == ZERO or isinstance(operand, Selection) for operand in operands)
+                return Hadamard(*operands) if kept else multiply(*operands)
             case "quotient":
                 return self._quotient(node, operands)
             case "power":
@@ -155,6 +170,10 @@ class _Builder:
                 return MatrixProduct(*operands)
             case "transpose":
                 return transpose(operands[0])
+            case "lookup":
+                return Lookup(operands[1], operands[0])
+            case "comparison":
+                return Comparison(node.name, *operands)
             case "call":
                 return _call(node.name, operands)
         raise EquationError(f"there is no expression for a node of the kind {node.kind}")
@@ -167,6 +186,11 @@ class _Builder:
 
 
 def _call(function: str, operands: list[Expression]) -> Expression:
-    if function == "dot":
-        return MatrixProduct(*operands)
-    return Reduction(function, operands[0]) if function in reductions else Elementwise(function, operands[0])
+    if function in reductions:
+        return Reduction(function, operands[0])
+    if function in EXTREMA:
+        return Extremum(function, *operands)
+    direct: Mapping[str, Callable[..., Expression]] = {
+        "concat": Concatenation, "dot": MatrixProduct, "softmax": Softmax, "where": Selection,
+    }
+    return direct[function](*operands) if function in direct else Elementwise(function, operands[0])

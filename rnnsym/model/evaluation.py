@@ -19,13 +19,30 @@ Array = Any
 Lookup = Callable[[ex.Expression], Array]
 
 
+def blend(condition: Array, chosen: Array, other: Array) -> Array:
+    """The selection c a + (1 − c) b, exact where numbers are."""
+    return condition * chosen + (1 - condition) * other
+
+
+def choose(condition: Array, chosen: Array, other: Array) -> Array:
+    """Return a where c is 1 and b where it is 0, whatever the other one is; no number where c is none."""
+    taken = np.where(np.asarray(condition) > 0, chosen, other)
+    return np.where(np.isnan(condition), np.nan, taken)[()]
+
+
 @dataclass(frozen=True)
 class Arithmetic:
-    """How numbers enter and how functions act: ``number(Rational)``, ``apply(name, array)``, and sizes to integers."""
+    """How numbers enter and how functions act: ``number(Rational)``, ``apply(name, array)``, and sizes to integers.
+
+    ``select(c, a, b)`` is a where c is 1 and b where it is 0. ``largest`` returns the largest entry of a vector, by
+    which exponents are shifted (None: these numbers have no order, nor an overflow).
+    """
 
     number: Callable[[Any], Any]
     apply: Callable[[str, Array], Array]
     sizes: dict[Any, int]
+    select: Callable[[Array, Array, Array], Array] = blend
+    largest: Callable[[Array], Any] | None = None
 
     def length(self, count: Any) -> int:
         """Return a symbolic size as an integer."""
@@ -104,8 +121,35 @@ def _power(node: ex.Power, value: Any, arithmetic: Arithmetic) -> Array:
     return power if exponent >= 0 else arithmetic.number(1) / power
 
 
+def _comparison(node: ex.Comparison, value: Any, arithmetic: Arithmetic) -> Array:
+    left, right = (value(operand) for operand in node.operands)
+    above = left - right if node.name in (">", "<=") else right - left
+    strict = arithmetic.apply("step", above)
+    return strict if node.name in (">", "<") else arithmetic.number(1) - strict
+
+
+def _extremum(node: ex.Extremum, value: Any, arithmetic: Arithmetic) -> Array:
+    left, right = (value(operand) for operand in node.operands)
+    above = left - right if node.name == "maximum" else right - left
+    return arithmetic.select(arithmetic.apply("step", above), left, right)
+
+
+def _exponentials(vector: Array, arithmetic: Arithmetic) -> tuple[Any, Array]:
+    """Return a shift s and e^(a − s) for each entry a."""
+    shift = arithmetic.number(0) if arithmetic.largest is None else arithmetic.largest(vector)
+    return shift, arithmetic.apply("exp", vector - shift)
+
+
+def _softmax(node: ex.Softmax, value: Any, arithmetic: Arithmetic) -> Array:
+    _, powers = _exponentials(value(node.argument), arithmetic)
+    return powers / powers.sum()
+
+
 def _reduction(node: ex.Reduction, value: Any, arithmetic: Arithmetic) -> Array:
     operand = np.asarray(value(node.operand))
+    if node.kind == "logsumexp":
+        shift, powers = _exponentials(operand, arithmetic)
+        return shift + arithmetic.apply("log", powers.sum())
     return operand.sum() if node.kind == "sum" else operand.sum() / arithmetic.number(operand.size)
 
 
@@ -125,7 +169,18 @@ _meanings: dict[type, Callable[[Any, Any, Arithmetic], Array]] = {
     ex.MatrixProduct: lambda node, value, arithmetic: value(node.left) @ value(node.right),
     ex.Transposed: lambda node, value, arithmetic: value(node.args[0]).T,
     ex.Elementwise: lambda node, value, arithmetic: arithmetic.apply(node.function, value(node.argument)),
+    ex.Softmax: _softmax,
+    ex.Comparison: _comparison,
+    ex.Selection: lambda node, value, arithmetic: arithmetic.select(*(value(part) for part in node.args)),
+    ex.Extremum: _extremum,
     ex.Reduction: _reduction,
     ex.Outer: lambda node, value, arithmetic: np.multiply.outer(value(node.args[0]), value(node.args[1])),
     ex.Diagonal: _diagonal,
+    ex.Concatenation: lambda node, value, arithmetic: np.concatenate([value(operand) for operand in node.args]),
+    ex.Part: lambda node, value, arithmetic: value(node.operand)[
+        arithmetic.length(node.start) : arithmetic.length(node.stop)
+    ],
+    ex.Projection: lambda node, value, arithmetic: value(node.vector) @ value(node.matrix),
+    ex.Lookup: lambda node, value, arithmetic: value(node.vector) @ value(node.matrix),
+    ex.Scatter: lambda node, value, arithmetic: np.multiply.outer(value(node.args[0]), value(node.args[1])),
 }

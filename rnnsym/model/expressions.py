@@ -9,7 +9,7 @@ from sympy import Basic, Integer, Rational, Symbol, Tuple
 from sympy.core.symbol import Str
 from sympy.core.sympify import _sympify
 
-from rnnsym.errors import ShapeError
+from rnnsym.model.applications import Application, Comparison, Elementwise, Extremum, Reduction, Softmax
 from rnnsym.model.arithmetic import (
     ONE,
     ZERO,
@@ -22,27 +22,33 @@ from rnnsym.model.arithmetic import (
     OrderedSum,
     Power,
     Quotient,
+    Selection,
     Shape,
     Transposed,
     add,
     as_expression,
-    divide,
     multiply,
     negate,
-    opposite,
+    select,
     transpose,
-    zeros,
 )
+from rnnsym.model.blocks import Concatenation, Diagonal, Lookup, Outer, Part, Projection, Scatter, piece
+from rnnsym.model.simplification import divide, opposite, zeros
 
 __all__ = [
     "ONE",
     "ZERO",
+    "Application",
+    "Comparison",
+    "Concatenation",
     "Constant",
     "Diagonal",
     "Elementwise",
     "Expression",
+    "Extremum",
     "Hadamard",
     "IdentityMatrix",
+    "Lookup",
     "MatrixProduct",
     "Named",
     "Negative",
@@ -51,11 +57,17 @@ __all__ = [
     "OrderedSum",
     "Outer",
     "Parameter",
+    "Part",
     "Power",
+    "Projection",
     "Quotient",
     "Reduction",
+    "S",
+    "Scatter",
+    "Selection",
     "Shape",
     "Size",
+    "Softmax",
     "T",
     "Transposed",
     "Variable",
@@ -66,7 +78,9 @@ __all__ = [
     "multiply",
     "negate",
     "opposite",
+    "piece",
     "rebuild",
+    "select",
     "size",
     "t",
     "transpose",
@@ -76,6 +90,7 @@ __all__ = [
 
 t = Symbol("t", integer=True)
 T = Symbol("T", integer=True, positive=True)
+S = Symbol("S", integer=True, positive=True)  # the decoder's number of steps
 NO_STEP = Str("")
 
 
@@ -168,74 +183,6 @@ class Size(Expression):
     @property
     def shape(self) -> Shape:
         return ()
-
-
-class Elementwise(Expression):
-    """A function of the table of activations, applied to every entry."""
-
-    def __new__(cls, function: str | Str, argument: Expression) -> Elementwise:
-        return Basic.__new__(cls, Str(str(function)), argument)
-
-    @property
-    def function(self) -> str:
-        """The function's name in the table of activations."""
-        return str(self.args[0].name)
-
-    @property
-    def argument(self) -> Expression:
-        """What it is applied to."""
-        return self.args[1]
-
-    @property
-    def shape(self) -> Shape:
-        return self.argument.shape
-
-
-class Reduction(Expression):
-    """The sum or the mean (``kind``) of all entries."""
-
-    def __new__(cls, kind: str | Str, operand: Expression) -> Reduction:
-        return Basic.__new__(cls, Str(str(kind)), operand)
-
-    @property
-    def kind(self) -> str:
-        """``sum`` or ``mean``."""
-        return str(self.args[0].name)
-
-    @property
-    def operand(self) -> Expression:
-        """What is reduced."""
-        return self.args[1]
-
-    @property
-    def shape(self) -> Shape:
-        return ()
-
-
-class Outer(Expression):
-    """The matrix M[i, j] = a_i b_j."""
-
-    def __new__(cls, left: Expression, right: Expression) -> Outer:
-        if left.rank != 1 or right.rank != 1:
-            raise ShapeError(f"an outer product needs two vectors, but the shapes are {left.shape} and {right.shape}")
-        return Basic.__new__(cls, left, right)
-
-    @property
-    def shape(self) -> Shape:
-        return self.args[0].shape + self.args[1].shape
-
-
-class Diagonal(Expression):
-    """The matrix diag(v)."""
-
-    def __new__(cls, operand: Expression) -> Diagonal:
-        if operand.rank != 1:
-            raise ShapeError(f"diag needs a vector, but the shape is {operand.shape}")
-        return Basic.__new__(cls, operand)
-
-    @property
-    def shape(self) -> Shape:
-        return self.args[0].shape * 2
 
 
 def walk(expression: Basic) -> Iterator[Basic]:

@@ -6,90 +6,37 @@ A user's text is data: it is parsed with ``ast``, every kind of node is on a lis
 from __future__ import annotations
 
 import ast
-import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from types import MappingProxyType
 
 from sympy import Rational, S
 
-from rnnsym.model.activations import activations
 from rnnsym.model.sources import MAX_DIGITS, Place, SourceText, fail, reserved_by_python
+from rnnsym.model.statements import Annotation, Assignment, Node, Statements
+from rnnsym.model.vocabulary import MAX_NAME, arities, largest_arities, unknown_function
 
 MAX_DEPTH = 60  # later stages walk expressions recursively; sums and products written flat count once
 MAX_NODES = 5_000  # of one text, ten times those of the longest published cells: what follows is not linear in them
 MAX_NAMES = 200
-MAX_NAME = 64  # characters: a name ends up in file names, code and formulas
+MAX_LAG = 64  # steps back: each is a further copy of the state that a step hands on
 MAX_EXPONENT = 64  # a larger power overflows doubles at once
 MAX_MAGNITUDE = 300  # powers of ten, so that a literal is a finite double and an exact fraction of bearable length
 
+PREVIOUS = "_prev"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([+-]?[0-9]+))?")
-
-reductions = ("sum", "mean")
-arities: Mapping[str, int] = MappingProxyType(dict.fromkeys((*activations, *reductions), 1) | {"dot": 2})
-planned = ("abs", "concat", "maximum", "minimum", "round", "softmax", "where")
 
 OPERATORS: Mapping[type[ast.operator], str] = MappingProxyType({
     ast.Add: "sum", ast.Sub: "sum", ast.Mult: "product", ast.Div: "quotient", ast.MatMult: "matmul",
 })
+COMPARISONS: Mapping[type[ast.cmpop], str] = MappingProxyType({ast.Gt: ">", ast.Lt: "<", ast.GtE: ">=", ast.LtE: "<="})
 REFUSED: Mapping[type[ast.AST], str] = MappingProxyType({
     ast.Compare: "a comparison", ast.Subscript: "an index", ast.IfExp: "a condition", ast.BoolOp: "and/or",
     ast.Tuple: "a tuple", ast.List: "a list", ast.Dict: "a dictionary", ast.JoinedStr: "a string",
     ast.NamedExpr: "`:=`", ast.Starred: "a starred expression", ast.Set: "a set", ast.ListComp: "a comprehension",
 })
-
-
-@dataclass(frozen=True)
-class Node:
-    """One node of an equation.
-
-    ``kind``: number, name, call, sum, negative, product, quotient, power, matmul or transpose; the names are told
-    apart later into variable, previous, parameter, constant and identity. ``name`` is that of a name or of the
-    function called, ``value`` that of a number or of an exponent.
-    """
-
-    kind: str
-    place: Place
-    operands: tuple[Node, ...] = ()
-    name: str = ""
-    value: Rational = S.Zero
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """A line ``target = expression``."""
-
-    target: str
-    expression: Node
-    place: Place
-
-
-@dataclass(frozen=True)
-class Annotation:
-    """A line ``name: scalar``, ``name: (n, 7)`` or ``name: scalar = 1``; ``sizes`` None means that it says the rank."""
-
-    name: str
-    rank: int
-    sizes: tuple[str | int, ...] | None
-    initial: Rational | None
-    place: Place
-
-    @property
-    def text(self) -> str:
-        """What stands behind the colon."""
-        if self.sizes is None:
-            return ("scalar", "vector", "matrix")[self.rank]
-        return "(" + ", ".join(map(str, self.sizes)) + ("," if self.rank == 1 else "") + ")"
-
-
-@dataclass(frozen=True)
-class Statements:
-    """A text of equations, read but not yet understood."""
-
-    assignments: tuple[Assignment, ...]
-    annotations: tuple[Annotation, ...]
 
 
 def read(text: str, part: str = "cell") -> Statements:
@@ -175,7 +122,7 @@ class _Reader:
             fail(f"more than {MAX_NODES} names, numbers and operations", place)
         match tree:
             case ast.Name():
-                return Node("name", place, name=self.name(tree))
+                return Node("name", place, name=self.name(tree), value=S.One)
             case ast.Constant():
                 return self.number(tree, place)
             case ast.UnaryOp(op=ast.USub()):
@@ -191,6 +138,8 @@ class _Reader:
                 return Node("transpose", place, (self.node(tree.value, depth + 1),))
             case ast.Call():
                 return self.call(tree, place, depth)
+            case ast.Subscript(value=ast.Name()):
+                return self.subscript(tree, self.node(tree.value, depth + 1), place, depth)
         return self.refuse(tree, place)
 
     def operands(self, tree: ast.BinOp, depth: int) -> tuple[Node, ...]:
@@ -230,18 +179,48 @@ class _Reader:
             fail(f"the number {written} is out of range: its exponent may be at most ±{MAX_MAGNITUDE}", place)
         return Node("number", place, value=Rational(written))
 
+    def subscript(self, tree: ast.Subscript, base: Node, place: Place, depth: int) -> Node:
+        """Return the name ``h_prev[k]``, k steps back, or ``E[x]``, row x of a matrix."""
+        if not base.name.endswith(PREVIOUS):
+            if not isinstance(tree.slice, ast.Name) or self.source.exact(tree.slice) != "x":
+                fail(f"`{place.source}`: an index is not in the language but in `E[x]`, row x of a matrix, and in "
+                     "`h_prev[2]`, the state h two steps back", place)
+            return Node("lookup", place, (base, self.node(tree.slice, depth + 1)))
+        written = self.source.exact(tree.slice)
+        if not re.fullmatch("[0-9]{1,9}", written) or not 1 <= int(written) <= MAX_LAG:
+            index = self.source.place(tree.slice)
+            fail(f"`{place.source}`: the steps back are a whole number from 1 to {MAX_LAG}: write `{base.name}[2]`",
+                 index)
+        return replace(base, place=place, value=Rational(written))
+
     def call(self, tree: ast.Call, place: Place, depth: int) -> Node:
         function = self.source.exact(tree.func) if isinstance(tree.func, ast.Name) else ""
         if not function:
             fail(f"`{place.source}` is not in the language: only a function of the table can be called", place)
         if function not in arities:
-            fail(_unknown_function(function), place)
+            fail(unknown_function(function), place)
         if tree.keywords or any(isinstance(argument, ast.Starred) for argument in tree.args):
             fail(f"`{function}` takes plain arguments only", place)
-        if len(tree.args) != arities[function]:
-            fail(f"`{function}` takes {arities[function]} argument{'s' * (arities[function] > 1)}, "
-                 f"not {len(tree.args)}", place)
-        return Node("call", place, tuple(self.node(argument, depth + 1) for argument in tree.args), name=function)
+        least, most = arities[function], largest_arities[function]
+        if not least <= len(tree.args) <= most:
+            number = f"{least} to {most}" if most > least else str(least)
+            fail(f"`{function}` takes {number} argument{'s' * (most > 1)}, not {len(tree.args)}", place)
+        condition, rest = tree.args[: function == "where"], tree.args[function == "where" :]
+        operands = [self.comparison(argument, depth + 1) for argument in condition]
+        operands += [self.node(argument, depth + 1) for argument in rest]
+        return Node("call", place, tuple(operands), name=function)
+
+    def comparison(self, tree: ast.expr, depth: int) -> Node:
+        """Return the condition of a `where`: one comparison of two sides."""
+        place = self.source.place(tree)
+        if not isinstance(tree, ast.Compare):
+            fail(f"`{place.source}`: the first argument of `where` is a comparison, as in `where(l > r, a, b)`", place)
+        if len(tree.ops) > 1:
+            fail(f"`{place.source}` chains comparisons: put one `where` into another", place)
+        if type(tree.ops[0]) not in COMPARISONS:
+            fail(f"`{place.source}`: `where` compares with > < >= <= only", place)
+        sides = (self.node(tree.left, depth + 1), self.node(tree.comparators[0], depth + 1))
+        return Node("comparison", place, sides, name=COMPARISONS[type(tree.ops[0])])
 
     def refuse(self, tree: ast.expr, place: Place) -> Node:
         if isinstance(tree, ast.Lambda):
@@ -258,12 +237,3 @@ def _negative(operand: Node) -> Node:
     if operand.kind == "number":
         return Node("number", operand.place, value=-operand.value)
     return Node("negative", operand.place, (operand,))
-
-
-def _unknown_function(function: str) -> str:
-    known = ", ".join(sorted(arities))
-    if function in planned:
-        return f"`{function}` is not in the language yet; its functions are {known}"
-    near = difflib.get_close_matches(function, arities, 1)
-    question = f" (did you mean `{near[0]}`?)" if near else ""
-    return f"there is no function `{function[:MAX_NAME]}`{question}; the functions are {known}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from rnnsym.model.expressions import ONE, Elementwise, Expression, Numeral, Reduction
+from rnnsym.model.expressions import ONE, Comparison, Elementwise, Expression, Numeral, Reduction, Selection
 
 Binary = Callable[[Expression, Expression], Expression]
 
@@ -17,8 +17,9 @@ class Loss:
 
     ``value(yhat, target)`` is the law. Where the readout ends in the function named ``link``, code uses
     ``fused_value(logit, target)``, which neither overflows nor cancels, and ``fused_slope(yhat, target)`` = ∂L/∂logit.
-    ``lower`` and ``upper`` bound the targets; ``output_lower`` and ``output_upper`` the outputs (open interval) of an
-    unfused readout.
+    ``distribution`` says that a target's entries sum to 1, on which ``fused_slope`` then rests, and that L is least at
+    ŷ = y among the outputs that do so too. ``lower`` and ``upper`` bound the targets; ``output_lower`` and
+    ``output_upper`` the outputs (open interval) of an unfused readout.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Loss:
     upper: float = float("inf")
     output_lower: float = float("-inf")
     output_upper: float = float("inf")
+    distribution: bool = False
     reference: str = ""
 
 
@@ -39,6 +41,12 @@ def _log(operand: Expression) -> Expression:
 
 def _softplus(operand: Expression) -> Expression:
     return Elementwise("softplus", operand)
+
+
+def _huber(yhat: Expression, target: Expression) -> Expression:
+    error, half = target - yhat, Numeral("1/2")
+    size = Elementwise("abs", error)
+    return Reduction("sum", Selection(Comparison("<=", size, ONE), half * error**2, size - half))
 
 
 _entries = (
@@ -61,6 +69,24 @@ _entries = (
         value=lambda yhat, target: Reduction("sum", Numeral("1/2") * (target - yhat) ** 2),
         reference="Goodfellow, Bengio, Courville 2016, section 6.2.1",
     ),
+    Loss(
+        "softmax_cross_entropy",
+        value=lambda yhat, target: Reduction("sum", -target * _log(yhat)),
+        link="softmax",
+        fused_value=lambda logit, target: Reduction("sum", target * (Reduction("logsumexp", logit) - logit)),
+        fused_slope=lambda yhat, target: yhat - target,
+        lower=0.0,
+        upper=1.0,
+        output_lower=0.0,
+        distribution=True,
+        reference="Goodfellow, Bengio, Courville 2016, section 6.2.2.3",
+    ),
+    Loss(
+        "absolute_error",
+        value=lambda yhat, target: Reduction("sum", Elementwise("abs", target - yhat)),
+        reference="Goodfellow, Bengio, Courville 2016, section 6.2.1.2",
+    ),
+    Loss("huber", value=_huber, reference="Huber 1964, section 4, with the threshold 1"),
 )
 
 losses: Mapping[str, Loss] = MappingProxyType({entry.name: entry for entry in _entries})

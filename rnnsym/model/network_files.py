@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from rnnsym.errors import EquationError, NetworkError, RnnsymError
-from rnnsym.model.cells import Cell, cells, entries
+from rnnsym.model.cells import Cell, cells
+from rnnsym.model.composition import MOST_LAYERS
 
-KEYS = ("cell", "name", "equations", "readout", "loss", "topology")
+TEXTS = ("name", "equations", "readout", "loss", "topology", "feed", "over_steps", "decoder", "decoder_equations")
+SWITCHES = ("bidirectional", "teacher_forcing")
+KEYS = ("cell", "layers", *TEXTS, *SWITCHES)
+OPTIONS = ("loss", "topology", "feed", "over_steps", *SWITCHES)  # handed on to the network as they are
 MAX_BYTES = 1_000_000  # fifty times the longest text of equations
 
 
@@ -21,30 +25,41 @@ class NetworkFile:
     """What a network file says, its keys checked; ``place`` names it in messages."""
 
     place: str
-    keys: Mapping[str, str]
+    keys: Mapping[str, Any]
 
-    def cell(self) -> Cell:
-        """Return the built-in cell, or the one that the file's equations describe."""
+    def cell(self) -> Cell | list[Cell]:
+        """Return the built-in cell or cells, or the one that the file's equations describe, in as many layers."""
         built_in = self.keys.get("cell")
-        if built_in is not None:
-            return cells[built_in]
+        layers: int = self.keys.get("layers", 1)
+        if isinstance(built_in, list):
+            return [cells[name] for name in built_in]
+        one = self._own_cell(self.keys["name"], "equations") if built_in is None else cells[built_in]
+        return [one] * layers if layers > 1 else one
+
+    def _own_cell(self, name: str, key: str) -> Cell:
         try:
-            return Cell.from_equations(self.keys["name"], self.keys["equations"])
+            return Cell.from_equations(name, self.keys[key])
         except EquationError as error:
-            raise NetworkError(_counted_in("equations", error)) from error
+            raise NetworkError(_counted_in(key, error)) from error
 
     def readout(self) -> str:
-        """Return the readout, for a built-in cell the recommended one where the file has none."""
-        return self.keys["readout"] if "readout" in self.keys else entries[self.keys["cell"]].readout
+        """Return the readout, empty where the network shall take the recommended one."""
+        return str(self.keys.get("readout", ""))
 
     def refusal(self, error: RnnsymError) -> NetworkError:
         """Return what making the network raised, with the file's name; of its texts, only the readout is read there."""
-        message = _counted_in("readout", error) if isinstance(error, EquationError) else str(error)
+        key = "feed" if "in the feed:" in str(error) else "readout"
+        message = _counted_in(key, error) if isinstance(error, EquationError) else str(error)
         return NetworkError(f"{self.place}: {message}")
 
-    def choices(self) -> dict[str, str]:
-        """Return loss and topology where the file names them."""
-        return {key: self.keys[key] for key in ("loss", "topology") if key in self.keys}
+    def choices(self) -> dict[str, Any]:
+        """Return the options of a network that the file names."""
+        found = {key: self.keys[key] for key in OPTIONS if key in self.keys}
+        if "decoder" in self.keys:
+            found["decoder"] = cells[self.keys["decoder"]]
+        if "decoder_equations" in self.keys:
+            found["decoder"] = self._own_cell("decoder", "decoder_equations")
+        return found
 
 
 def read_network_file(path: str | Path) -> NetworkFile:
@@ -87,14 +102,31 @@ def _check(keys: Mapping[str, Any], place: str) -> None:
     for key, value in keys.items():
         if key not in KEYS:
             raise NetworkError(f"{place} has the unknown key {key!r:.80}; the keys are {', '.join(KEYS)}")
-        if not isinstance(value, str):
-            raise NetworkError(f"{place}: {key} must be a text in quotes, not {type(value).__name__}")
+        fault = _fault(key, value)
+        if fault:
+            raise NetworkError(f"{place}: {key} must be {fault}, not {type(value).__name__}")
     own = [key for key in ("name", "equations") if key in keys]
     if "cell" in keys and own:
         raise NetworkError(f"{place} has both cell and {' and '.join(own)}: a built-in cell, or one of your own")
+    if "decoder" in keys and "decoder_equations" in keys:
+        raise NetworkError(f"{place} has both decoder and decoder_equations: a built-in cell, or one of your own")
+    if "layers" in keys and isinstance(keys.get("cell"), list):
+        raise NetworkError(f"{place} has layers and a list of cells: the list says how many layers there are")
     needed = () if "cell" in keys else ("name", "equations", "readout")
     missing = [key for key in needed if key not in keys]
     if len(own) == 0 and missing:
         raise NetworkError(f"{place} needs the key cell (a built-in cell), or the keys name, equations and readout")
     if missing:
         raise NetworkError(f"{place} needs the key {' and the key '.join(missing)}")
+
+
+def _fault(key: str, value: Any) -> str:
+    """Say what a key's value must be, where it is not."""
+    if key in SWITCHES:
+        return "" if isinstance(value, bool) else "true or false"
+    if key == "layers":
+        whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_LAYERS
+        return "" if whole else f"a whole number from 1 to {MOST_LAYERS}"
+    if key == "cell" and isinstance(value, list):
+        return "" if value and all(isinstance(name, str) for name in value) else "names of built-in cells"
+    return "" if isinstance(value, str) else "a text in quotes"

@@ -2,50 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy
 
 from rnnsym.errors import NetworkError, RnnsymError
-from rnnsym.model.cells import Cell, State, recommended_readout
-from rnnsym.model.equations import Equation, Equations, read_equations
+from rnnsym.model.assembly import Assembly, assemble
+from rnnsym.model.cells import Cell, State
+from rnnsym.model.composition import Loop, named_sizes, stacked
+from rnnsym.model.equations import Equation
 from rnnsym.model.expressions import (
     Constant,
     Expression,
     MatrixProduct,
-    Named,
     Negative,
     OrderedSum,
     Parameter,
     Variable,
     size,
-    t,
     walk,
 )
 from rnnsym.model.losses import losses
-from rnnsym.model.names import Context
 from rnnsym.model.network_files import read_network_file
+from rnnsym.model.topologies import Topology, topologies
 
 STANDARD_SIZES = ("d", "n", "k")
-
-
-@dataclass(frozen=True)
-class Topology:
-    """How inputs and outputs lie over the steps."""
-
-    name: str
-    title: str
-
-
-topologies: Mapping[str, Topology] = MappingProxyType({
-    "many-to-one": Topology("many-to-one", "an input at every step, one output after the last"),
-})
-PLANNED_TOPOLOGIES = ("one-to-one", "one-to-many", "many-to-many", "encoder-decoder")
+OVER_STEPS = ("sum", "mean")
 
 
 @dataclass(frozen=True)
@@ -61,8 +47,15 @@ class ParameterCount:
 class Network:
     """A cell, its readout ``yhat = …`` (a built-in cell's recommended one where absent), the loss and the topology.
 
-    Errors: NetworkError for an unknown loss or topology and for a readout that does not fit the cell; EquationError
-    with line and column, marked "in the readout", for its text.
+    ``cell`` may be a sequence of cells: layers, whose names get _1, _2, …. ``decoder`` is the second cell of an
+    encoder-decoder (the same cell where absent; its names get the prefix dec_), which reads the target of the step
+    before, or with ``teacher_forcing=False`` its own output. ``feed`` is the equation ``x = … yhat …`` by which an
+    output becomes the next input (absent: x = yhat). ``bidirectional`` adds a copy of the cell, names with the prefix
+    bwd_, that reads from the end. ``over_steps`` says whether the losses of several outputs are summed, or their mean
+    is taken.
+
+    Errors: NetworkError for an unknown loss or topology, an option that the topology does not have, and parts that do
+    not fit each other; EquationError with line and column, marked "in the readout", for its text.
 
     >>> from rnnsym.model.cells import cells
     >>> network = Network(cells["simple"])
@@ -74,25 +67,43 @@ class Network:
     readout: str = ""
     loss: str = "binary_cross_entropy"
     topology: str = "many-to-one"
-    _readout: Equations = field(init=False, repr=False, compare=False)
+    decoder: Cell | None = field(default=None, kw_only=True)
+    feed: str = field(default="", kw_only=True)
+    teacher_forcing: bool = field(default=True, kw_only=True)
+    bidirectional: bool = field(default=False, kw_only=True)
+    over_steps: str = field(default="sum", kw_only=True)
+    _parts: Assembly = field(init=False, repr=False, compare=False)
+
+    if TYPE_CHECKING:  # what the generated one takes: layers, too
+        def __init__(
+            self, cell: Cell | Sequence[Cell], readout: str = "", loss: str = ..., topology: str = ..., *,
+            decoder: Cell | Sequence[Cell] | None = None, feed: str = "", teacher_forcing: bool = True,
+            bidirectional: bool = False, over_steps: str = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
+        for name in ("cell", "decoder"):
+            given = getattr(self, name)
+            if isinstance(given, Sequence) and not isinstance(given, str):
+                object.__setattr__(self, name, stacked(given))
         if not isinstance(self.cell, Cell):
             raise NetworkError(f"the cell must be a Cell, like rnnsym.cells['lstm'], not {type(self.cell).__name__}")
-        if not self.readout:
-            object.__setattr__(self, "readout", recommended_readout(self.cell))
-        _check_choice("loss", self.loss, tuple(losses), ())
-        _check_choice("topology", self.topology, tuple(topologies), PLANNED_TOPOLOGIES)
-        found = read_equations(self.readout, _readout_context(self.cell))
-        object.__setattr__(self, "_readout", found)
+        _check_choice("loss", self.loss, tuple(losses))
+        _check_choice("topology", self.topology, tuple(topologies))
+        _check_choice("over_steps", self.over_steps, OVER_STEPS)
+        self._check_options()
+        object.__setattr__(self, "_parts", assemble(self))
+        object.__setattr__(self, "readout", self._parts.readout_text)
         self._check_convention()
 
     @classmethod
     def from_file(cls, path: str | Path) -> Network:
         """Return the network that a TOML file describes.
 
-        Keys: ``cell`` (the name of a built-in cell) or ``name`` and ``equations``; ``readout`` (for a built-in cell
-        its recommended one where absent); ``loss`` and ``topology``. Errors: NetworkError naming the file.
+        Keys: ``cell`` (the name of a built-in cell, or a list of them: layers) or ``name`` and ``equations``;
+        ``layers`` (how often the cell is stacked); ``readout`` (for built-in cells their recommended one where absent);
+        ``loss``, ``topology``, ``bidirectional``, ``feed``, ``teacher_forcing`` and ``over_steps``; ``decoder`` (the
+        name of a built-in cell) or ``decoder_equations``. Errors: NetworkError naming the file.
         """
         file = read_network_file(path)
         try:
@@ -100,45 +111,70 @@ class Network:
         except RnnsymError as error:
             raise file.refusal(error) from error
 
+    @property
+    def shape_of_steps(self) -> Topology:
+        """The topology's table entry."""
+        return topologies[self.topology]
+
+    @property
+    def forced(self) -> bool:
+        """Whether the decoder reads the targets of the step before."""
+        return self.shape_of_steps.decodes and self.teacher_forcing
+
+    @property
+    def feeds_back(self) -> bool:
+        """Whether an output becomes the next input."""
+        topology = self.shape_of_steps
+        return topology.feeds_back or (topology.decodes and not self.teacher_forcing)
+
+    @property
+    def loops(self) -> tuple[Loop, ...]:
+        """The recurrences, in the order in which they run; the last gives the outputs."""
+        return self._parts.loops
+
     @cached_property
     def equations(self) -> tuple[Equation, ...]:
-        """The cell's equations, in the sizes of the whole network."""
-        return tuple(Equation(self._resized(one.target), self._resized(one.expression), one.line)
-                     for one in self.cell.equations)
+        """The cells' equations, in the sizes of the whole network; with those of outputs that are fed back."""
+        return tuple(equation for loop in self.loops for equation in loop.equations)
 
     @cached_property
     def states(self) -> tuple[State, ...]:
-        """The states, in the order of assignment."""
-        return tuple(State(self._resized(state.variable), state.initial) for state in self.cell.states)
+        """The states that start freely, from a declared or a given value, in the order of assignment."""
+        return tuple(state for loop in self.loops for state in loop.states
+                     if state.variable not in loop.starts and state.lag)
 
-    @cached_property
+    @property
     def readout_equations(self) -> tuple[Equation, ...]:
         """The readout's equations; the last one has the target yhat."""
-        return self._readout.equations
+        return self._parts.readout
 
-    @cached_property
+    @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """The cell's parameters, then the readout's, each in the order of appearance."""
-        return (*(self._resized(parameter) for parameter in self.cell.parameters), *self._readout.parameters)
+        """The cells' parameters, then the readout's and the feed's, each in the order of appearance."""
+        return self._parts.parameters
 
-    @cached_property
+    @property
     def constants(self) -> tuple[Constant, ...]:
-        """The cell's named constants, then the readout's."""
-        return self.cell.constants + self._readout.constants
+        """The named constants of the cells, then the readout's and the feed's."""
+        return self._parts.constants
 
     @cached_property
     def convention(self) -> str:
         """Either "row" (``x @ W``, also where no product tells) or "column" (``W @ x``)."""
-        return self._readout.convention or self.cell.convention
+        found = _convention(self.readout_equations)
+        return found[0] if found else self.cell.convention
 
-    @cached_property
+    @property
     def input(self) -> Variable:
-        """The input x at step t."""
-        named = (node for equation in self.equations for node in walk(equation.expression)
-                 if isinstance(node, Variable) and node.name == "x")
-        return next(named, Variable("x", (size("d"),), t))
+        """The input x, at step t where there is one at every step."""
+        return self._parts.input
 
-    @cached_property
+    @property
+    def reads_index(self) -> bool:
+        """Whether inputs are whole numbers, the rows of a matrix that is looked up: ``E[x]``."""
+        return self.cell.reads_index
+
+    @property
     def output(self) -> Variable:
         """The output yhat at step t."""
         return self.readout_equations[-1].target
@@ -146,14 +182,14 @@ class Network:
     @cached_property
     def target(self) -> Variable:
         """The target, of the output's shape, at step t."""
-        return Variable("target", self.output.shape, t)
+        return Variable("target", self.output.shape, self.output.step)
 
     @cached_property
     def sizes(self) -> tuple[Any, ...]:
         """The symbolic sizes: d, n, k where they occur, then further ones in the order of appearance."""
-        expressions = [part for equation in (*self.equations, *self.readout_equations)
-                       for part in (equation.expression, equation.target)]
-        found = dict.fromkeys(symbol for expression in (self.input, *expressions) for symbol in _sizes(expression))
+        equations = (*self.equations, *self.readout_equations)
+        expressions = [part for equation in equations for part in (equation.expression, equation.target)]
+        found = dict.fromkeys(symbol for expression in (self.input, *expressions) for symbol in named_sizes(expression))
         standard = [size(name) for name in STANDARD_SIZES]
         return (*(one for one in standard if one in found), *(one for one in found if one not in standard))
 
@@ -180,8 +216,22 @@ class Network:
             for one in self.parameters
         )
 
-    def _resized(self, expression: Any) -> Any:
-        return expression.xreplace(dict(self._readout.outer))
+    def _check_options(self) -> None:
+        topology = self.shape_of_steps
+        fed = topology.feeds_back or (topology.decodes and not self.teacher_forcing)
+        faults = (
+            (self.decoder is not None and not topology.decodes, "decoder", "only encoder-decoder has one"),
+            (not self.teacher_forcing and not topology.decodes, "teacher_forcing", "only a decoder has a teacher"),
+            (bool(self.feed) and not fed, "feed", "no output is fed back here"),
+            (self.bidirectional and (topology.one_input or topology.decodes), "bidirectional",
+             "only many-to-one and many-to-many can be read from both ends"),
+            (self.over_steps == "mean" and not topology.every, "over_steps", "there is one output only"),
+        )
+        for wrong, option, reason in faults:
+            if wrong:
+                raise NetworkError(f"{option} with the topology {self.topology}: {reason}; leave it out")
+        if not isinstance(self.decoder, Cell | None):
+            raise NetworkError(f"the decoder must be a Cell, not {type(self.decoder).__name__}")
 
     def _values(self, given: Mapping[str, int]) -> dict[Any, Any]:
         for name, value in given.items():
@@ -220,37 +270,14 @@ class Network:
                 f"the cell {self.cell.name} writes vectors as {inner[0]}s (line {inner[1].line}, equation of "
                 f"{inner[1].target.name}), the readout as {outer[0]}s (line {outer[1].line}, equation of "
                 f"{outer[1].target.name}): keep to one convention")
+        if self.decoder is not None and self.decoder.convention != self.cell.convention:
+            raise NetworkError(f"the cell {self.cell.name} writes vectors as {self.cell.convention}s, the decoder "
+                               f"{self.decoder.name} as {self.decoder.convention}s: keep to one convention")
 
 
-def _check_choice(what: str, name: object, known: tuple[str, ...], planned: tuple[str, ...]) -> None:
-    if isinstance(name, str) and name in known:
-        return
-    if name in planned:
-        raise NetworkError(f"the {what} {name!r} is not supported yet; supported: {', '.join(known)}")
-    raise NetworkError(f"there is no {what} {name!r:.80}; known: {', '.join(known)}")
-
-
-def _readout_context(cell: Cell) -> Context:
-    """Return what a readout sees: states and constants of the cell, and why not the rest."""
-    states = {state.variable.name: state.variable.shape for state in cell.states}
-    only = f"only the states of the cell {cell.name} ({', '.join(states)}) can be used"
-    refused = {"x": f"{only}, not the input `x`"}
-    for equation in cell.equations:
-        if equation.target.name not in states:
-            refused[equation.target.name] = f"{only}, not the gate `{equation.target.name}`"
-    for parameter in cell.parameters:
-        refused[parameter.name] = (f"`{parameter.name}` is a parameter of the cell {cell.name}: a parameter of the "
-                                   "readout needs another name")
-    parts = [part for equation in cell.equations for part in (equation.target, equation.expression)]
-    sizes = dict.fromkeys(symbol for part in parts for symbol in _sizes(part))
-    return Context("readout", states, {one.name: one for one in cell.constants}, refused, tuple(sizes))
-
-
-def _sizes(expression: Expression) -> Iterator[Any]:
-    """Yield the symbolic sizes of all that bears a name."""
-    for node in walk(expression):
-        if isinstance(node, Named):
-            yield from (one for one in node.shape if one.is_Symbol)
+def _check_choice(what: str, name: object, known: tuple[str, ...]) -> None:
+    if not (isinstance(name, str) and name in known):
+        raise NetworkError(f"there is no {what} {name!r:.80}; known: {', '.join(known)}")
 
 
 def _convention(equations: tuple[Equation, ...]) -> tuple[str, Equation] | None:

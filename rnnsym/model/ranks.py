@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rnnsym.model.grammar import Assignment, Node, reductions
 from rnnsym.model.sources import fail
+from rnnsym.model.statements import Assignment, Node
+from rnnsym.model.vocabulary import reductions
 
-ELEMENTWISE = ("sum", "product", "quotient", "negative", "power", "call")
+ELEMENTWISE = ("sum", "product", "quotient", "negative", "power", "call", "comparison")
 
 
 def infer_ranks(lines: tuple[Assignment, ...], declared: Mapping[str, int]) -> dict[str, int]:
@@ -40,7 +41,7 @@ def _names(lines: tuple[Assignment, ...]) -> list[str]:
 
 
 def _is_elementwise(node: Node) -> bool:
-    return node.kind in ELEMENTWISE and node.name not in (*reductions, "dot")
+    return node.kind in ELEMENTWISE and node.name not in (*reductions, "dot", "concat")
 
 
 def _known(node: Node, ranks: Mapping[str, int]) -> int | None:
@@ -51,6 +52,8 @@ def _known(node: Node, ranks: Mapping[str, int]) -> int | None:
         return ranks.get(node.name)
     if node.kind in ("identity", "transpose"):
         return 2
+    if node.kind == "lookup" or node.name == "concat":
+        return 1
     if node.kind == "matmul":
         return max(sum(_rank(operand, ranks, unknown=2) for operand in node.operands) - 2, 0)
     if not _is_elementwise(node):
@@ -74,6 +77,8 @@ def _mark(node: Node, ranks: dict[str, int], inside: bool = False) -> None:
         for operand in node.operands:
             if _known(operand, ranks) in (None, 2):
                 _make_matrix(operand, ranks)
+    elif node.kind == "lookup":
+        _make_matrix(node.operands[0], ranks)
     elif not inside and _is_elementwise(node) and _known(node, ranks) == 2:
         _make_matrix(node, ranks)
 

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 from rnnsym.errors import ShapeError
 from rnnsym.model.expressions import Shape
-from rnnsym.model.grammar import Annotation, Assignment, Node, reductions
 from rnnsym.model.names import Program
 from rnnsym.model.ranks import infer_ranks
 from rnnsym.model.sizes import Axes, Sizes
 from rnnsym.model.sources import Place, fail
+from rnnsym.model.statements import Annotation, Assignment, Node
+from rnnsym.model.vocabulary import reductions
 
 KINDS = ("a scalar", "a vector", "a matrix")
+VECTOR_FUNCTIONS = ("softmax", "logsumexp")
+MAX_PIECES = 1_000  # of one size: nested joins double it with each line
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def infer_shapes(program: Program) -> Shapes:
 def _declared_ranks(program: Program) -> dict[str, int]:
     ranks = {name: len(shape) for name, shape in program.context.given.items()}
     ranks |= dict.fromkeys(program.states, 1)
-    ranks |= {"yhat": 1} if program.context.is_readout else {}
+    ranks |= {program.context.result: 1} if program.context.is_readout else {}
     return ranks | {name: annotation.rank for name, annotation in program.annotations.items()}
 
 
@@ -59,16 +63,14 @@ class _Inference:
         self.occurrences: dict[str, list[tuple[Axes, Node]]] = {}
         self.identities: dict[Place, int] = {}
         self.conventions: dict[str, Node] = {}
+        self.joined: dict[int, Node] = {}
         self.target = ""
         for outer in program.context.sizes:
-            self._size(outer)
+            self.sizes.of(outer)
         for name, shape in program.context.given.items():
-            self._declare(name, tuple(self._size(one) for one in shape))
+            self._declare(name, tuple(self.sizes.of(one) for one in shape))
         for name in program.states:
             self._declare_state(name)
-
-    def _size(self, one: Any) -> int:
-        return self.sizes.named(int(one) if one.is_Integer else str(one))
 
     def _declare(self, name: str, axes: Axes) -> None:
         """Set the shape of a variable, joined with its annotation where it has one."""
@@ -87,9 +89,12 @@ class _Inference:
         if annotation.sizes is None:
             return
         said = tuple(self.sizes.named(one) for one in annotation.sizes)
-        if not self.sizes.merge_all(axes, said):
+
+        def refuse() -> NoReturn:
             fail(f"`{name}` has the shape {self.sizes.show(axes)} and is annotated {annotation.text}",
                  annotation.place, ShapeError)
+
+        self.sizes.agree(axes, said, refuse)
 
     def _declare_state(self, name: str) -> None:
         """Give a state a size: ``n`` the first that is no scalar, its own name's every other."""
@@ -116,16 +121,17 @@ class _Inference:
     def _declare_assigned(self, line: Assignment, axes: Axes) -> None:
         rank = _declared_ranks(self.program).get(line.target, len(axes))
         own = tuple(self.sizes.new(variable=line.target) for _ in range(rank))
-        if line.target == "yhat":
+        if line.target == self.program.context.result:
             if rank != 1:
-                fail("the output `yhat` is a vector: leave out its annotation", line.place, ShapeError)
-            self.sizes.merge(own[0], self.sizes.named("k"))
+                fail(f"`{line.target}` is a vector: leave out its annotation", line.place, ShapeError)
+            if line.target == "yhat":
+                self.sizes.merge(own[0], self.sizes.named("k"))
         self._declare(line.target, own)
 
     def _refuse_rank(self, line: Assignment, rank: int) -> None:
         name, expression = line.target, line.expression.place.source
         remedy = f"annotate `{name}: {'vector' if rank else 'scalar'}`"
-        if name == "yhat":
+        if name == self.program.context.result:
             remedy = "write it as a product with a matrix, as in `h @ W`"
         elif rank:
             remedy = f"leave out the annotation of `{name}`, or reduce with sum, mean or dot"
@@ -148,9 +154,16 @@ class _Inference:
             return self._product(node, operands[0], operands[1])
         if node.kind == "transpose":
             return self._transpose(node, operands[0])
+        if node.kind == "lookup":
+            return self._lookup(node, operands[0], operands[1])
+        if node.name == "concat":
+            return self._concatenation(node, operands)
+        if node.name in reductions and not operands[0]:
+            fail(f"`{node.place.source}`: there is nothing to reduce in a scalar", node.place, ShapeError)
+        if node.name in VECTOR_FUNCTIONS and len(operands[0]) != 1:
+            fail(f"in the equation of {self.target}, `{node.operands[0].place.source}` is {KINDS[len(operands[0])]} "
+                 f"{self.sizes.show(operands[0])}: {node.name} needs a vector", node.place, ShapeError)
         if node.name in reductions:
-            if not operands[0]:
-                fail(f"`{node.place.source}`: there is nothing to reduce in a scalar", node.place, ShapeError)
             return ()
         return self._elementwise(node, operands)
 
@@ -194,6 +207,25 @@ class _Inference:
                     f"that of `{second.place.source}`")
         return left[:-1] + right[1:]
 
+    def _lookup(self, node: Node, matrix: Axes, index: Axes) -> Axes:
+        rows, one = node.operands
+        for axes, operand, rank in ((matrix, rows, 2), (index, one, 1)):
+            if len(axes) != rank:
+                fail(f"in the equation of {self.target}, `{operand.place.source}` is {KINDS[len(axes)]} "
+                     f"{self.sizes.show(axes)}: `{node.place.source}` needs {KINDS[rank]}", operand.place, ShapeError)
+        self._merge(index, matrix[:1], rows, f"the size of `{one.place.source}`",
+                    f"the number of rows of `{rows.place.source}`")
+        return matrix[1:]
+
+    def _concatenation(self, node: Node, operands: list[Axes]) -> Axes:
+        for axes, operand in zip(operands, node.operands, strict=True):
+            if len(axes) != 1:
+                fail(f"in the equation of {self.target}, `{operand.place.source}` is {KINDS[len(axes)]} "
+                     f"{self.sizes.show(axes)}: concat joins vectors", operand.place, ShapeError)
+        axis = self.sizes.sum(tuple(axes[0] for axes in operands))
+        self.joined[axis] = node
+        return (axis,)
+
     def _see_convention(self, node: Node, left: int, right: int) -> None:
         if left == right:
             return
@@ -211,30 +243,48 @@ class _Inference:
         return axes[::-1]
 
     def _merge(self, left: Axes, right: Axes, node: Node, first: str, second: str) -> None:
-        if not self.sizes.merge_all(left, right):
-            fail(f"in the equation of {self.target}, {first} is {self.sizes.show(left)} and {second} is "
+        target = self.target
+
+        def refuse() -> NoReturn:
+            fail(f"in the equation of {target}, {first} is {self.sizes.show(left)} and {second} is "
                  f"{self.sizes.show(right)}: the sizes must agree", node.place, ShapeError)
+
+        self.sizes.agree(left, right, refuse)
 
     def unify_occurrences(self) -> None:
         """Give every parameter one shape; raise ShapeError where that alone makes two sizes equal."""
         for name, occurrences in self.occurrences.items():
             first, where = occurrences[0]
             for axes, parent in occurrences[1:]:
-                forced = [self.sizes.find(a) != self.sizes.find(b) and self.sizes.anchored(a) and self.sizes.anchored(b)
+                refuse = partial(self._refuse_occurrences, name, (first, where), (axes, parent))
+                forced = [not self.sizes.same(a, b) and self.sizes.anchored(a) and self.sizes.anchored(b)
                           for a, b in zip(first, axes, strict=True)]
-                if any(forced) or not self.sizes.merge_all(first, axes):
-                    shown = self.sizes.show(first), self.sizes.show(axes)
-                    fail(f"the parameter `{name}` is {shown[0]} in `{where.place.source}` ({where.place}) and "
-                         f"{shown[1]} in `{parent.place.source}`: take two parameters, or annotate "
-                         f"`{name}: {shown[0]}` if these sizes shall be one", parent.place, ShapeError)
+                if any(forced):
+                    refuse()
+                self.sizes.agree(first, axes, refuse)
+
+    def _refuse_occurrences(self, name: str, first: tuple[Axes, Node], second: tuple[Axes, Node]) -> NoReturn:
+        (left, where), (right, parent) = first, second
+        shown = self.sizes.show(left), self.sizes.show(right)
+        sums = any(set(shape) & set("+*") for shape in shown)  # which no annotation can make equal to anything
+        remedy = "" if sums else f", or annotate `{name}: {shown[0]}` if these sizes shall be one"
+        fail(f"the parameter `{name}` is {shown[0]} in `{where.place.source}` ({where.place}) and {shown[1]} in "
+             f"`{parent.place.source}`: take two parameters{remedy}", parent.place, ShapeError)
+
+    def _check_sums(self) -> None:
+        for axis, node in self.joined.items():
+            if self.sizes.terms(axis).total() > MAX_PIECES:
+                fail(f"`{node.place.source}` joins more than {MAX_PIECES} pieces", node.place, ShapeError)
+        self.sizes.settle()
 
     def result(self) -> Shapes:
         """Return the shapes in the final names of the sizes."""
+        self._check_sums()
         for place, axis in self.identities.items():
             if not self.sizes.belongs(axis):
                 fail("nothing determines the size of `I`", place, ShapeError)
         named = self.axes | {name: occurrences[0][0] for name, occurrences in self.occurrences.items()}
         identities = self.sizes.shapes({place: (axis,) for place, axis in self.identities.items()})
-        outer = self.sizes.shapes({one: (self._size(one),) for one in self.program.context.sizes})
+        outer = self.sizes.shapes({one: (self.sizes.of(one),) for one in self.program.context.sizes})
         return Shapes(self.sizes.shapes(named), {place: one for place, (one,) in identities.items()},
                       next(iter(self.conventions), None), {one: kept for one, (kept,) in outer.items()})

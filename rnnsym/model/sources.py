@@ -38,8 +38,8 @@ class Place:
 
 
 def fail(message: str, place: Place, kind: type[EquationError] = EquationError) -> NoReturn:
-    """Raise ``kind`` at ``place``; a readout is named, because its lines are counted on their own."""
-    raise kind(f"in the readout: {message}" if place.part == "readout" else message, place.line, place.column)
+    """Raise ``kind`` at ``place``; a readout or feed is named, because its lines are counted on their own."""
+    raise kind(message if place.part == "cell" else f"in the {place.part}: {message}", place.line, place.column)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,10 @@ DEFINITIONS: Mapping[str, Callable[[Any], Any]] = {
     "relu": lambda a: max(a, mpmath.mpf(0)),
     "leaky_relu": lambda a: a if a > 0 else a / 100,
     "step": lambda a: mpmath.mpf(1) if a > 0 else mpmath.mpf(0),
+    "signum": lambda a: mpmath.mpf(1) if a > 0 else mpmath.mpf(-1) if a < 0 else mpmath.mpf(0),
+    "absolute": lambda a: a if a > 0 else -a,
+    "rounded": lambda a: mpmath.floor(a + mpmath.mpf(1) / 2),
+    "exponential": mpmath.exp,
 }
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from fractions import Fraction
+from math import floor
+from typing import Any
+
 import mpmath
 import numpy as np
 import pytest
@@ -24,9 +29,15 @@ ROUNDING_OF_ONE = 4 * 2.0**-53  # 1 − Ω² and Ω (1 − Ω) round at most fou
 
 
 def points(entry: Activation) -> list[float]:
-    """Points of the domain that are no kinks: dense around zero, and far out."""
+    """Points of the domain that are neither kinks nor jumps: dense around zero, and far out."""
     positive = [1e-3, 0.1, 0.5, 1.0, 1.7, 3.0, 9.0, 15.0, 19.0, 30.0]
-    return positive if entry.lower is not None else [*(-x for x in positive), *positive, 0.0][: 20 + (not entry.kinks)]
+    found = positive if entry.lower is not None else [*(-x for x in positive), *positive, 0.0]
+    return [x for x in found if x not in entry.kinks and (entry.jump is None or entry.jump(x) != 0)]
+
+
+def differentiated(entry: Activation) -> Callable[[Any], Any]:
+    """What the table's slope is the slope of: the function, or a + c for one that gradients go straight through."""
+    return (lambda at: at + 1) if entry.straight_through else function(entry.symbol(argument))
 
 
 def table_slope(entry: Activation, at: mpmath.mpf) -> mpmath.mpf:
@@ -39,7 +50,7 @@ def test_the_slope_is_the_derivative_of_the_symbol(entry: Activation) -> None:
     derived = function(sympy.diff(entry.symbol(argument), argument))
     with mpmath.workdps(DIGITS):
         for point in map(mpmath.mpf, points(entry)):
-            measured = mpmath.diff(function(entry.symbol(argument)), point)
+            measured = mpmath.diff(differentiated(entry), point)
             assert abs(table_slope(entry, point) - measured) <= EXACT_TOLERANCE * (1 + abs(measured))
             assert abs(table_slope(entry, point) - derived(point)) <= EXACT_TOLERANCE * (1 + abs(measured))
 
@@ -47,7 +58,8 @@ def test_the_slope_is_the_derivative_of_the_symbol(entry: Activation) -> None:
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.analytic], ids=lambda entry: entry.name)
 def test_the_slope_is_the_derivative_symbolically(entry: Activation) -> None:
     x = sympy.Symbol("x", positive=True)
-    closed = {"sigmoid": 1 / (1 + sympy.exp(-x)), "softplus": sympy.log(1 + sympy.exp(x))}
+    closed = {"sigmoid": 1 / (1 + sympy.exp(-x)), "softplus": sympy.log(1 + sympy.exp(x)),
+              "exp": sympy.exp(x)}
     formula = closed.get(entry.name, entry.symbol(x))
     spelt = entry.slope_text.replace("Ω (", "Ω*(").replace("2 Ω", "2*Ω").replace("²", "**2").replace("σ", "sigma")
     names = {"Ω": formula, "a": x, "sigma": lambda u: 1 / (1 + sympy.exp(-u)), "sin": sympy.sin, "cos": sympy.cos}
@@ -114,7 +126,7 @@ def test_kinks_are_where_the_sides_differ_and_nowhere_else(entry: Activation) ->
     def sides_differ(point: float) -> bool:
         here = mpmath.mpf(point)
         left, right = exact(here) - exact(here - small), exact(here + small) - exact(here)
-        return bool(abs(left - right) > small / 2)
+        return bool(abs(left - right) > small / 2 or abs(left) > 0.5)  # … the slopes, or the values
 
     assert all(sides_differ(kink) for kink in entry.kinks)
     assert not any(sides_differ(point) for point in points(entry) if 1e-3 < abs(point) < 9)
@@ -122,7 +134,7 @@ def test_kinks_are_where_the_sides_differ_and_nowhere_else(entry: Activation) ->
 
 @entries
 def test_a_function_is_analytic_where_a_complex_step_finds_its_slope(entry: Activation) -> None:
-    assert entry.analytic == (not entry.kinks)
+    assert entry.analytic == (not entry.kinks and entry.jump is None)
     if not entry.analytic:
         return
     with mpmath.workdps(DIGITS):
@@ -158,3 +170,31 @@ def test_every_entry_is_spelt_and_found_by_its_name(entry: Activation) -> None:
     assert entry.unicode
     assert entry.slope_text
     assert "{a}" in entry.numpy
+
+
+@entries
+def test_a_jump_is_where_the_values_differ_and_nowhere_else(entry: Activation) -> None:
+    exact, small = function(entry.symbol(argument)), mpmath.mpf("1e-8")
+    for point in (-2.5, -1.0, -0.5, 0.0, 0.5, 0.75, 1.0, 1.5):
+        if entry.lower is None:
+            jumps = abs(exact(mpmath.mpf(point) + small) - exact(mpmath.mpf(point) - small)) > 0.5
+            assert jumps == (entry.jump is not None and entry.jump(point) == 0)
+
+
+def test_only_round_is_gone_straight_through_and_its_own_slope_is_zero() -> None:
+    assert [entry.name for entry in ENTRIES if entry.straight_through] == ["round"]
+    entry = activations["round"]
+    assert mpmath.diff(function(entry.symbol(argument)), mpmath.mpf("0.3")) == 0
+    assert table_slope(entry, mpmath.mpf("0.3")) == 1
+
+
+@given(st.floats(-1e17, 1e17) | st.sampled_from([0.5, -0.5, 1.5, 2.5, -2.5, 0.49999999999999994, 2.0**52 - 0.5]))
+def test_round_is_half_up_and_exact(point: float) -> None:
+    found = float(elementwise_functions()["round"](np.float64(point)))
+    assert found == floor(Fraction(point) + Fraction(1, 2))
+
+
+def test_the_sign_of_zero_is_zero_and_so_is_the_slope_of_the_size() -> None:
+    functions = elementwise_functions()
+    assert [float(functions["sign"](np.float64(x))) for x in (-3.0, 0.0, 2.0)] == [-1.0, 0.0, 1.0]
+    assert table_slope(activations["abs"], mpmath.mpf(0)) == 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 
 from rnnsym.errors import NetworkError, ShapeError
 from rnnsym.model import cells as module
-from rnnsym.model.cells import Cell, cells, entries
+from rnnsym.model.cell_table import entries
+from rnnsym.model.cells import Cell, cells
 from rnnsym.model.expressions import Constant, Variable, size, t
 from rnnsym.model.networks import Network
 
@@ -25,10 +27,12 @@ def test_a_built_in_cell_is_complete(name: str) -> None:
     assert cell.name == name == entry.name
     assert cell.text == entry.text
     assert cell.convention == "row"
-    assert all(state.initial == 0 and state.variable.shape == (n,) for state in cell.states)
+    started = {state.variable.name: state.initial for state in cell.states if state.initial != 0}
+    assert started == ({"u_next": 1} if name == "skip_rnn" else {})
+    assert all(state.variable.shape == (n,) for state in cell.states if state.variable.name not in started)
     assert entry.title
     assert "\n" not in entry.title
-    assert any(character.isdigit() for character in entry.source), "a source has a year"
+    assert re.match(r"\D+ \d{4}", entry.source), "a source opens with its authors and the year"
     assert [str(one) for one in Network(cell, entry.readout).sizes] == ["d", "n", "k"]
 
 
@@ -37,8 +41,8 @@ def test_the_table_is_read_only_and_parsed_when_asked(monkeypatch: pytest.Monkey
         raise AssertionError(f"{name} was parsed: {text}")
 
     monkeypatch.setattr(module, "_built_in", refuse)
-    assert list(cells) == ["simple", "lstm", "gru"]
-    assert len(cells) == 3
+    assert list(cells) == list(entries)
+    assert len(cells) == len(entries) >= 16
     assert "lstm" in cells
     assert "lstn" not in cells
     with pytest.raises(TypeError):
@@ -50,8 +54,8 @@ def test_a_built_in_cell_is_parsed_once() -> None:
 
 
 @pytest.mark.parametrize(("name", "words"), [
-    ("lstn", "no built-in cell 'lstn' (did you mean 'lstm'?); the cells are simple, lstm, gru"),
-    ("", "no built-in cell ''; the cells are simple, lstm, gru"),
+    ("lstn", f"no built-in cell 'lstn' (did you mean 'lstm'?); the cells are {', '.join(entries)}"),
+    ("", f"no built-in cell ''; the cells are {', '.join(entries)}"),
 ])
 def test_an_unknown_cell_is_refused_with_the_known_ones(name: str, words: str) -> None:
     with pytest.raises(NetworkError) as caught:
@@ -70,6 +74,30 @@ def test_the_gru_applies_its_reset_gate_after_the_product() -> None:
     candidate = next(one for one in cells["gru"].equations if one.target.name == "n")
     last = candidate.expression.args[1].args[-1]
     assert [type(factor).__name__ for factor in last.args] == ["Variable", "OrderedSum"]
+
+
+def test_the_other_gru_applies_it_before() -> None:
+    candidate = next(one for one in cells["gru_reset_before"].equations if one.target.name == "n")
+    product = candidate.expression.args[1].args[1]
+    assert [type(factor).__name__ for factor in product.args] == ["Hadamard", "Parameter"]
+
+
+def test_skips_of_both_kinds() -> None:
+    """A gate that leaves the state as it was, and a connection to the state of four steps back."""
+    gated, connected = cells["skip_rnn"], cells["skip_connection"]
+    assert {state.variable.name: state.lag for state in (*gated.states, *connected.states)} == {
+        "s": 1, "u_next": 1, "h": 4}
+    assert shapes(gated)["w_p"] == "(n,)"
+    assert shapes(gated)["b_p"] == "()"
+
+
+def test_independent_units_have_a_vector_of_recurrent_weights() -> None:
+    assert shapes(cells["indrnn"]) == {"W_x": "(d, n)", "u": "(n,)", "b": "(n,)"}
+
+
+def test_an_initialisation_is_named_where_the_source_asks_for_one() -> None:
+    assert {entry.name: entry.initialisation for entry in entries.values() if entry.initialisation} == {
+        "irnn": "identity"}
 
 
 def test_a_column_convention_cell_has_transposed_shapes() -> None:

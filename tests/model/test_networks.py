@@ -10,7 +10,8 @@ import pytest
 from rnnsym.errors import EquationError, NetworkError, RnnsymError
 from rnnsym.model.cells import Cell, cells
 from rnnsym.model.expressions import Parameter, Variable, size, t
-from rnnsym.model.networks import Network, topologies
+from rnnsym.model.networks import Network
+from rnnsym.model.topologies import topologies
 
 d, n, k = size("d"), size("n"), size("k")
 PLAIN = "h = tanh(x @ W + h_prev @ U + b)"
@@ -125,7 +126,7 @@ REFUSED = {
     "a constant assigned": ("a = 2\nyhat = a * h", "`a` belongs to the cell"),
     "a state annotated": ("h: (4,)\nyhat = h @ V", "no equation of the readout introduces it"),
     "scalar": ("yhat = dot(h, w)", "write it as a product with a matrix"),
-    "annotated scalar": ("yhat: scalar\nyhat = dot(h, w)", "the output `yhat` is a vector"),
+    "annotated scalar": ("yhat: scalar\nyhat = dot(h, w)", "`yhat` is a vector: leave out"),
     "columns": ("yhat = V @ h", "the cell mine writes vectors as rows (line 2, equation of r), the readout as columns"),
     "no text": ("# nothing", "in the readout: there is no equation"),
     "several faults": ("yhat = h @", "in the readout: this cannot be read as an equation"),
@@ -150,11 +151,10 @@ def test_the_refusals_were_all_tried() -> None:
 def test_losses_and_topologies_are_chosen_from_their_tables() -> None:
     simple = cells["simple"]
     assert Network(simple, loss="squared_error").loss == "squared_error"
-    assert list(topologies) == ["many-to-one"]
+    assert list(topologies) == ["one-to-one", "one-to-many", "many-to-one", "many-to-many", "encoder-decoder"]
+    assert all(Network(simple, topology=name).topology == name for name in topologies)
     with pytest.raises(NetworkError, match="there is no loss 'bce'; known: binary_cross_entropy"):
         Network(simple, loss="bce")
-    with pytest.raises(NetworkError, match="'many-to-many' is not supported yet; supported: many-to-one"):
-        Network(simple, topology="many-to-many")
     with pytest.raises(NetworkError, match="there is no topology 'ring'"):
         Network(simple, topology="ring")
     with pytest.raises(EquationError, match="must be a text, not int"):
@@ -195,7 +195,7 @@ def test_a_file_with_equations(tmp_path: Path) -> None:
 
 FILES = {
     "bad TOML": ("cell = ", "is not TOML"),
-    "unknown key": ('cell = "gru"\ncolour = "red"', "unknown key 'colour'; the keys are cell, name, equations"),
+    "unknown key": ('cell = "gru"\ncolour = "red"', "unknown key 'colour'; the keys are cell, layers, name, equations"),
     "wrong type": ('cell = "gru"\nloss = 3', "loss must be a text in quotes, not int"),
     "a table": ("[cell]\nname = 'gru'", "cell must be a text in quotes, not dict"),
     "no cell": ('loss = "squared_error"', "needs the key cell"),

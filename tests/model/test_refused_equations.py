@@ -6,7 +6,7 @@ import pytest
 
 from rnnsym.errors import EquationError, ShapeError
 from rnnsym.model.equations import read_equations
-from rnnsym.model.grammar import MAX_NAME
+from rnnsym.model.vocabulary import MAX_NAME
 
 # Every kind of bad text, with its place and the words that tell what to do.
 REFUSED = {
@@ -19,7 +19,7 @@ REFUSED = {
     "unpacking": ("a, b = h_prev", "1:1", "exactly one simple name"),
     "semicolon": ("h = h_prev; g = x", "1:11", "one assignment a line"),
     "comparison": ("h = h_prev < 1", "1:5", "a comparison is not in the language"),
-    "index": ("h = h_prev[2]", "1:5", "an index is not in the language"),
+    "index": ("h = b[2] + h_prev", "1:5", "an index is not in the language"),
     "condition": ("h = x if 1 else h_prev", "1:5", "a condition is not in the language"),
     "attribute": ("h = h_prev.shape", "1:5", "only .T is"),
     "dunder": ("h = h_prev.__class__", "1:5", "`.__class__` is not in the language"),
@@ -36,7 +36,16 @@ REFUSED = {
     "call of a number": ("h = 1 (2)", "1:5", "only a function of the table"),
     "call of an attribute": ("h = x.T(h_prev)", "1:5", "only a function of the table"),
     "unknown function": ("h = tahn(h_prev)", "1:5", "did you mean `tanh`?"),
-    "planned function": ("h = softmax(h_prev)", "1:5", "not in the language yet"),
+    "comparison as a value": ("h = where(h_prev > (x > 0), x, 1)", "1:21", "a comparison is not in the language"),
+    "condition no comparison": ("h = where(x, x, h_prev)", "1:11", "the first argument of `where` is a comparison"),
+    "chained comparison": ("h = where(0 < x < 1, x, h_prev)", "1:11", "put one `where` into another"),
+    "equality": ("h = where(x == 0, x, h_prev)", "1:11", "compares with > < >= <= only"),
+    "difference": ("h = where(x != 0, x, h_prev)", "1:11", "compares with > < >= <= only"),
+    "arity of where": ("h = where(x > 0, h_prev)", "1:5", "`where` takes 3 arguments, not 2"),
+    "arity of maximum": ("h = maximum(h_prev)", "1:5", "`maximum` takes 2 arguments, not 1"),
+    "shapes in a condition": ("h = where(x > W.T, x, h_prev)", "1:15", "only a scalar goes with another shape"),
+    "softmax of a scalar": ("h: scalar\nh = softmax(h_prev)", "2:5", "softmax needs a vector"),
+    "logsumexp of a matrix": ("h = h_prev + logsumexp(W.T)", "1:14", "logsumexp needs a vector"),
     "arity": ("h = tanh(x, h_prev)", "1:5", "`tanh` takes 1 argument, not 2"),
     "arity of dot": ("h = dot(h_prev)", "1:5", "`dot` takes 2 arguments, not 1"),
     "keyword": ("h = tanh(a=h_prev)", "1:5", "plain arguments only"),
@@ -113,7 +122,7 @@ def test_bad_text_is_refused_at_its_place(name: str) -> None:
 
 
 def test_the_refusals_were_all_tried() -> None:
-    assert len(REFUSED) == 87
+    assert len(REFUSED) == 96
 
 
 def test_a_shape_error_reads_as_one_line_with_both_shapes_and_both_texts() -> None:

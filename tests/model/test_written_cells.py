@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnsym.errors import NetworkError
-from rnnsym.model.cells import Cell, cells, entries
+from rnnsym.model.cell_table import entries
+from rnnsym.model.cells import Cell, cells
 from rnnsym.model.equations import read_equations
 from rnnsym.model.evaluation import Arithmetic, evaluate
-from rnnsym.model.expressions import Constant, Expression, Parameter, Variable, size
+from rnnsym.model.expressions import Constant, Expression, Parameter, Variable, size, t
 from rnnsym.model.networks import Network
 
 SIZES = {"d": 4, "n": 3, "k": 2}
@@ -27,6 +28,12 @@ OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "tanh": np.tanh, "sin": np.sin, "cos": np.cos, "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
     "softplus": lambda a: np.logaddexp(0, a), "sum": np.sum, "mean": np.mean, "dot": np.dot, "exp": np.exp,
+    "relu": lambda a: np.maximum(a, 0),
+    "leaky_relu": lambda a: np.where(a > 0, a, a / 100),
+    "step": lambda a: np.heaviside(a, 0.0),
+    "round": lambda a: np.floor(a + 0.5),
+    "minimum": np.minimum,
+    "maximum": np.maximum,
 }
 # Both sides do the same operations in doubles, though reciprocals may be joined with factors in another order.
 RELATIVE_ROUNDING = 1e-9
@@ -55,6 +62,8 @@ class Interpreter:
                 return FUNCTIONS[function](*map(self.value, node.args))
             case ast.Attribute():
                 return self.value(node.value).T
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=back)):
+                return self.values[f"{name}[{back!r}]"]
             case ast.Constant():
                 return float(node.value)  # type: ignore[arg-type]
             case ast.Name():
@@ -105,8 +114,8 @@ def values(parameters: tuple[Parameter, ...], seed: int) -> dict[str, Any]:
 def looked_up(found: dict[str, Any]) -> Callable[[Expression], Any]:
     def look_up(node: Expression) -> Any:
         assert isinstance(node, (Parameter, Variable, Constant))
-        is_past = isinstance(node, Variable) and str(node.step) == "t - 1"
-        return found[node.name + "_prev" * is_past]
+        back = int(t - node.step) if isinstance(node, Variable) else 0
+        return found[node.name + ("_prev" if back == 1 else f"_prev[{back}]" if back else "")]
 
     return look_up
 
@@ -156,11 +165,17 @@ def test_a_network_s_shapes_fit_its_cell_and_its_output(text: str, readout: str)
 @pytest.mark.parametrize("name", list(cells))
 def test_a_built_in_cell_means_what_numpy_makes_of_its_text(name: str) -> None:
     cell, text = cells[name], "\n".join(line.strip() for line in entries[name].text.strip().split("\n"))
-    found = values(cell.parameters, 1)
-    found |= {f"{state.variable.name}_prev": np.linspace(-1, 1, SIZES["n"]) for state in cell.states}
+    found = values(cell.parameters, 1) | {"I": np.eye(SIZES["n"])}
+    for state in cell.states:
+        for back in range(1, state.lag + 1):
+            start = np.linspace(-1, 1 / back, SIZES["n"]) if state.variable.rank else np.float64(0.7)
+            found[f"{state.variable.name}_prev[{back}]"] = start
+        found[f"{state.variable.name}_prev"] = found[f"{state.variable.name}_prev[1]"]
     witness = Interpreter(found).run(text)
-    arithmetic = Arithmetic(number=float, apply=lambda function, a: FUNCTIONS[function](a), sizes={})
-    assert all(witness[one.target.name].shape == (SIZES["n"],) for one in cell.equations)
+    sizes = {size(one): length for one, length in SIZES.items()}
+    arithmetic = Arithmetic(number=float, apply=lambda function, a: FUNCTIONS[function](a), sizes=sizes)
+    for one in cell.equations:
+        assert np.shape(witness[one.target.name]) == (SIZES["n"],) * one.target.rank
     for equation in cell.equations:
         ours = evaluate(equation.expression, looked_up(witness), arithmetic)
         np.testing.assert_allclose(ours, witness[equation.target.name], rtol=RELATIVE_ROUNDING)
