@@ -90,6 +90,10 @@ class DescendingProduct(Expression):
         return self.factor.shape
 
 
+class AscendingProduct(DescendingProduct):
+    """The product of ``factor`` over ``index`` = upper, upper + 1, …, lower: of a loop that runs from the end."""
+
+
 class SumOverSteps(Expression):
     """The sum of ``term`` over ``index`` = lower, …, upper."""
 

@@ -6,184 +6,286 @@ steps; a chain of assignments grows linearly, and one step's assignments serve f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sympy import Basic
+from sympy import Integer
+from sympy.core.sympify import _sympify
 
-from rnnsym.calculus.notation import Adjoint
+from rnnsym.calculus.binding import Assignment, Names, let_bind
+from rnnsym.calculus.notation import SumOverSteps
 from rnnsym.errors import DerivationError
+from rnnsym.model.composition import Loop
 from rnnsym.model.expressions import (
-    Elementwise,
+    ONE,
     Expression,
-    Named,
-    Parameter,
+    S,
+    Size,
     T,
     Variable,
+    add,
     at_step,
+    multiply,
     rebuild,
     t,
-    walk,
 )
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 
 MAX_STEPS = 10_000  # a derivation prints each path; beyond this a document cannot be read, nor held in memory
+BACK = "_back"  # h_back2 is the register that holds h of two steps before
 
 
 @dataclass(frozen=True)
-class Assignment:
-    """``target := value``: the target is a name from here on."""
+class LoopGraph:
+    """One loop as assignments at step t.
 
-    target: Any
-    value: Expression
+    ``cell`` computes the states at step t from those of the step before, and where outputs are fed back the output,
+    too. A state that is used k > 1 steps back has registers h_back1 … h_back(k−1) beside it, each the one before it a
+    step earlier, so that ``states`` reach one step back only.
+    """
+
+    loop: Loop
+    cell: tuple[Assignment, ...]
+    states: tuple[Variable, ...]
+
+    @property
+    def before(self) -> Any:
+        """The step before t: t − 1, or t + 1 in a loop that runs from the end."""
+        return t - self.loop.direction
+
+    @property
+    def decodes(self) -> bool:
+        """Whether this is a decoder's loop, which has steps of its own."""
+        return bool(self.loop.steps == S)
+
+    @property
+    def after(self) -> Any:
+        """The step after t."""
+        return t + self.loop.direction
+
+    def first(self, steps: Any) -> Any:
+        """The step at which a loop of ``steps`` steps begins; its states start at the one before."""
+        return _sympify(steps if self.loop.reverse else 1)
+
+    def last(self, steps: Any) -> Any:
+        """The step at which a loop of ``steps`` steps ends."""
+        return _sympify(1 if self.loop.reverse else steps)
+
+    def start(self, steps: Any) -> Any:
+        """The step before the first."""
+        return self.first(steps) - self.loop.direction
+
+    def starts(self) -> dict[Variable, Variable]:
+        """Pair each state that starts from an earlier loop, or the only input, with that; registers with registers."""
+        found = dict(self.loop.starts)
+        for state, source in self.loop.starts.items():
+            for back in range(1, self.lag(state)):
+                found[register(state, back)] = register(source, back)
+        return found
+
+    def initial(self, state: Variable) -> Any:
+        """The declared value that a state, or the register of one, starts with."""
+        name = state.name.split(BACK)[0]
+        return next(one.initial for one in self.loop.states if one.variable.name in (name, state.name))
+
+    def lag(self, state: Variable) -> int:
+        """How many steps back a state of the network is used."""
+        return next((one.lag for one in self.loop.states if one.variable == state), 1)
 
 
 @dataclass(frozen=True)
 class StepGraph:
-    """One step of a network as assignments.
+    """A network as assignments of one step of each of its loops.
 
-    ``cell`` computes the new states at step t from those at t − 1 and the input; ``readout`` computes ŷ from the states
-    of the last step; ``loss`` is L. ``logit`` is what the readout's last function acts on (None if it is no
-    function). All names but the parameters are ``Variable``.
+    ``readout`` computes ŷ from the states: at step t where there is an output at every step, else of the last step,
+    without a step of its own; it is empty where outputs are fed back, whose loop computes them. ``step_loss`` assigns
+    L_t, the loss of one output (or L, where there is one); ``loss`` assigns L. ``logit`` is what the readout's last
+    function acts on (None if it is no function). All names but the parameters are ``Variable``.
     """
 
     network: Network
-    cell: tuple[Assignment, ...]
+    loops: tuple[LoopGraph, ...]
     readout: tuple[Assignment, ...]
+    step_loss: Assignment
     loss: Assignment
     logit: Variable | None
 
     @property
+    def every(self) -> bool:
+        """Whether there is an output at every step."""
+        return self.network.shape_of_steps.every
+
+    @property
+    def cell(self) -> tuple[Assignment, ...]:
+        """The assignments of all loops."""
+        return tuple(a for loop in self.loops for a in loop.cell)
+
+    @property
     def states(self) -> tuple[Variable, ...]:
-        """The states at step t, in the order of their equations."""
-        return tuple(state.variable for state in self.network.states)
+        """The states of all loops at step t, in the order of their equations."""
+        return tuple(state for loop in self.loops for state in loop.states)
 
     @property
     def output(self) -> Variable:
-        """ŷ, which has one step only in a many-to-one network."""
-        return self.readout[-1].target
+        """ŷ, at step t where there is one at every step."""
+        return self.step_output.target
+
+    @property
+    def step_output(self) -> Assignment:
+        """The assignment of ŷ."""
+        outputs = [a for a in (*self.readout, *self.cell) if a.target.name == "yhat"]
+        return outputs[0]
+
+    @property
+    def target(self) -> Variable:
+        """The target of ``output``."""
+        return Variable("target", self.output.shape, self.output.step)
+
+    @property
+    def reading(self) -> tuple[LoopGraph, ...]:
+        """The loops whose states the outputs are made of."""
+        return self.loops[-1:] if self.network.shape_of_steps.decodes else self.loops
+
+    @property
+    def weight(self) -> Expression:
+        """The factor of each output's loss in L: 1, or 1 over the number of outputs where L is their mean."""
+        return ONE / Size(self.loops[-1].loop.steps) if self.network.over_steps == "mean" else ONE
+
+    def only_loop(self) -> LoopGraph:
+        """Return the loop of a network that has one; DerivationError for others."""
+        if len(self.loops) > 1:
+            raise DerivationError(
+                f"this is made for networks of one loop, but {self.network.topology} "
+                f"{'read from both ends ' * self.network.bidirectional}has {len(self.loops)}"
+            )
+        return self.loops[0]
+
+
+def register(state: Variable, back: int) -> Variable:
+    """Return the register that holds ``state`` of ``back`` steps before."""
+    return Variable(f"{state.name}{BACK}{back}", state.shape, state.step)
 
 
 def graph_of(network: Network) -> StepGraph:
-    """Return the let-bound step of ``network``; the readout stands at step T and its own names bear no step."""
-    names = _Names.of(network)
-    states = frozenset(state.variable for state in network.states)
-    cell = _let_bind(network.equations, names, "a")
-    readout = tuple(_without_step(a, network) for a in _let_bind(network.readout_equations, names, "z", states))
-    yhat = readout[-1].target
-    target = Variable("target", yhat.shape)
-    loss = Assignment(Variable("L", ()), losses[network.loss].value(yhat, target))
-    last = readout[-1].value
-    argument = last.argument if isinstance(last, Elementwise) else None
-    return StepGraph(network, cell, readout, loss, argument if isinstance(argument, Variable) else None)
+    """Return the let-bound steps of ``network``."""
+    names = Names.of(network)
+    states = frozenset(state.variable for loop in network.loops for state in loop.states)
+    loops = tuple(_loop_graph(network, *part, names) for part in zip(network.loops, "ae", strict=False))
+    readout: tuple[Assignment, ...] = ()
+    if not network.feeds_back:
+        bound = let_bind(network.readout_equations, names, "z", states)
+        readout = bound if network.shape_of_steps.every else tuple(_without_step(a, network) for a in bound)
+    return _with_loss(network, loops, readout)
 
 
-def unroll(graph: StepGraph, steps: int) -> tuple[Assignment, ...]:
-    """Return the assignments of steps 1 … T in order of computation, then the readout's and the loss."""
-    if not 1 <= steps <= MAX_STEPS:
-        raise DerivationError(f"steps must be a whole number from 1 to {MAX_STEPS}, but it is {steps}")
-    cell = [
-        Assignment(a.target.at(step), at_step(a.value, step)) for step in range(1, steps + 1) for a in graph.cell
+def _with_loss(network: Network, loops: tuple[LoopGraph, ...], readout: tuple[Assignment, ...]) -> StepGraph:
+    last = next(a for a in (*readout, *loops[-1].cell) if a.target.name == "yhat")
+    yhat, every = last.target, network.shape_of_steps.every
+    value = losses[network.loss].value(yhat, Variable("target", yhat.shape, yhat.step))
+    step_loss = Assignment(Variable("L", (), t if every else None), value)
+    argument = getattr(last.value, "argument", None)
+    logit = argument if isinstance(argument, Variable) else None
+    graph = StepGraph(network, loops, readout, step_loss, step_loss, logit)
+    if not every:
+        return graph
+    total = SumOverSteps(step_loss.target, t, 1, loops[-1].loop.steps)
+    whole = total if graph.weight == ONE else multiply(graph.weight, total)
+    return replace(graph, loss=Assignment(Variable("L", ()), whole))
+
+
+def _loop_graph(network: Network, loop: Loop, letter: str, names: Names) -> LoopGraph:
+    registers = [
+        Assignment(register(s.variable, back), _at(register(s.variable, back - 1) if back > 1 else s.variable, loop))
+        for s in loop.states for back in range(1, s.lag)
     ]
-    readout = [Assignment(a.target, rebuild(a.value, _last_step(steps))) for a in graph.readout]
-    return (*cell, *readout, graph.loss)
+    equations = [replace(e, expression=_one_step_back(e.expression, loop)) for e in loop.equations]
+    outputs = {e.target for e in network.readout_equations}
+    places = [place for place, e in enumerate(equations) if e.target in outputs] or [len(equations)]
+    parts = equations[: places[0]], equations[places[0] : places[-1] + 1], equations[places[-1] + 1 :]
+    own = frozenset(s.variable for s in loop.states)
+    bound = [let_bind(part, names, sign, own if sign == "z" else frozenset())
+             for part, sign in zip(parts, (letter, "z", "q"), strict=True)]
+    states = (*(s.variable for s in loop.states), *(r.target for r in registers))
+    return LoopGraph(loop, (*registers, *(a for part in bound for a in part)), states)
 
 
-def _last_step(steps: Any) -> Any:
-    def moved(node: Expression) -> Expression | None:
-        return node.at(steps) if isinstance(node, Variable) and node.step == T else None
+def _one_step_back(expression: Expression, loop: Loop) -> Expression:
+    """Write h of k steps before as what its register held one step before."""
+    names = {s.variable.name for s in loop.states}
 
-    return moved
+    def nearer(node: Expression) -> Expression | None:
+        if not isinstance(node, Variable) or node.step is None or node.name not in names:
+            return None
+        back = int((t - node.step) * loop.direction)
+        return _at(register(node.at(t), back - 1), loop) if back > 1 else None
+
+    return rebuild(expression, nearer)
+
+
+def _at(variable: Variable, loop: Loop) -> Variable:
+    return variable.at(t - loop.direction)
+
+
+def unroll(graph: StepGraph, steps: int, output_steps: int | None = None) -> tuple[Assignment, ...]:
+    """Return the assignments of all steps in order of computation, then those of the outputs and the loss.
+
+    ``output_steps`` is the decoder's number of steps, ``steps`` where absent.
+    """
+    counts = step_counts(graph, steps, output_steps)
+    assignments: list[Assignment] = []
+    for loop in graph.loops:
+        length = int(counts[loop.loop.steps])
+        assignments += _handed_over(graph, loop, length, counts)
+        order = range(length, 0, -1) if loop.loop.reverse else range(1, length + 1)
+        assignments += [Assignment(a.target.at(i), at_step(a.value, i)) for i in order for a in loop.cell]
+    return (*assignments, *_outputs(graph, counts))
+
+
+def _handed_over(graph: StepGraph, loop: LoopGraph, length: int, counts: dict[Any, Any]) -> list[Assignment]:
+    ends = {state: other.last(counts[other.loop.steps]) for other in graph.loops for state in other.states}
+    return [Assignment(state.at(loop.start(length)), source.at(ends[source]) if source in ends else source)
+            for state, source in loop.starts().items()]
+
+
+def _outputs(graph: StepGraph, counts: dict[Any, Any]) -> list[Assignment]:
+    if not graph.every:
+        return [*(Assignment(a.target, at_last_step(a.value, counts[T])) for a in graph.readout), graph.loss]
+    steps = range(1, int(counts[graph.loops[-1].loop.steps]) + 1)
+    readout = [Assignment(a.target.at(i), at_step(a.value, i)) for i in steps for a in graph.readout]
+    each = [Assignment(graph.step_loss.target.at(i), at_step(graph.step_loss.value, i)) for i in steps]
+    total = add(*(a.target for a in each))
+    whole = total if graph.weight == ONE else multiply(graph.weight.xreplace(counts), total)
+    return [*readout, *each, Assignment(graph.loss.target, whole)]
+
+
+def step_counts(graph: StepGraph, steps: int, output_steps: int | None = None) -> dict[Any, Any]:
+    """Return {T: steps, S: the decoder's steps}; DerivationError for numbers that are none from 1."""
+    asked = {"steps": steps, **({} if output_steps is None else {"output_steps": output_steps})}
+    for name, count in asked.items():
+        if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_STEPS:
+            raise DerivationError(f"{name} must be a whole number from 1 to {MAX_STEPS}, but it is {count!r}")
+    topology = graph.network.shape_of_steps
+    if output_steps is not None and not topology.decodes:
+        raise DerivationError(f"output_steps: only a decoder has steps of its own, {topology.name} has none")
+    if topology.single_step and steps != 1:
+        raise DerivationError(f"steps must be 1: {topology.name} has a single step, but it is {steps}")
+    return {T: Integer(steps), S: Integer(steps if output_steps is None else output_steps)}
 
 
 def at_last_step(expression: Expression, steps: Any) -> Expression:
     """Return a readout's expression with the last step T written as ``steps``."""
-    return rebuild(expression, _last_step(steps))
+    def moved(node: Expression) -> Expression | None:
+        return node.at(steps) if isinstance(node, Variable) and node.step == T else None
 
-
-def names_in(expression: Expression) -> tuple[Named, ...]:
-    """Return the names whose values ``expression`` uses, in order of first appearance; the v in δ^v is not used."""
-    found: dict[Named, None] = {}
-    stack: list[Basic] = [expression]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, Named):
-            found[node] = None
-        elif not isinstance(node, Adjoint):
-            stack.extend(arg for arg in reversed(node.args) if isinstance(arg, Expression))
-    return tuple(found)
+    return rebuild(expression, moved)
 
 
 def _without_step(assignment: Assignment, network: Network) -> Assignment:
-    """Put the readout at step T: states at T, its own intermediates and ŷ without a step."""
-    states = {state.variable.name for state in network.states}
+    """Put the readout behind the last step: states where their loops end, its own names and ŷ without a step."""
+    ends = {s.variable.name: Integer(1) if loop.reverse else T for loop in network.loops for s in loop.states}
 
     def moved(node: Expression) -> Expression | None:
-        if not isinstance(node, Variable):
-            return None
-        return node.at(T) if node.name in states else node.at(None)
+        return node.at(ends.get(node.name)) if isinstance(node, Variable) else None
 
     return Assignment(rebuild(assignment.target, moved), rebuild(assignment.value, moved))
-
-
-class _Names:
-    """Fresh names that the user's equations do not use."""
-
-    def __init__(self, used: set[str]) -> None:
-        self.used = used
-
-    @classmethod
-    def of(cls, network: Network) -> _Names:
-        equations = (*network.equations, *network.readout_equations)
-        named = {name.name for equation in equations for name in names_in(equation.expression)}
-        own = {*(e.target.name for e in equations), *(c.name for c in network.constants)}
-        return cls(named | own | {"x", "L", "target"})
-
-    def fresh(self, *wishes: str) -> str:
-        for name in (*wishes, *(f"{wishes[-1]}{i}" for i in range(1, 1000))):
-            if name not in self.used:
-                self.used.add(name)
-                return name
-        raise DerivationError(f"no free name is left near {wishes[-1]!r}: rename some of the equations' names")
-
-
-def _let_bind(
-    equations: Any, names: _Names, letter: str, foreign: frozenset[Variable] = frozenset()
-) -> tuple[Assignment, ...]:
-    """Give each argument of a function that has no name of its own here, and each nested function, a name.
-
-    ``foreign`` names belong elsewhere: the logit of ŷ = σ(h_T) is the readout's own z = h_T, since δ of the state h_T
-    also gathers what arrives by other ways.
-    """
-    functions = [node for e in equations for node in walk(e.expression) if isinstance(node, Elementwise)]
-    unnamed = [f for f in functions if not isinstance(f.argument, Named) or f.argument in foreign]
-    return tuple(a for e in equations for a in _bind_equation(e, names, letter, foreign, alone=len(unnamed) == 1))
-
-
-def _bind_equation(
-    equation: Any, names: _Names, letter: str, foreign: frozenset[Variable], *, alone: bool
-) -> Iterator[Assignment]:
-    bound: list[Assignment] = []
-
-    def bind(value: Expression, *wishes: str) -> Variable:
-        for known in bound:
-            if known.value == value:
-                return known.target
-        bound.append(Assignment(Variable(names.fresh(*wishes), value.shape, t), value))
-        return bound[-1].target
-
-    def change(node: Expression) -> Expression | None:
-        if not isinstance(node, Elementwise):
-            return None
-        argument = rebuild(node.argument, change)
-        if not isinstance(argument, Variable | Parameter) or argument in foreign:
-            wish = f"{letter}_{equation.target.name}"
-            argument = bind(argument, *((letter, wish) if alone else (wish,)))
-        call = Elementwise(node.function, argument)
-        return call if node is equation.expression else bind(call, "u", "v", "q", "u")
-
-    value = rebuild(equation.expression, change)
-    yield from bound
-    yield Assignment(equation.target, value)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from rnnsym.calculus.adjoints import AdjointRecursion, is_fused
+from collections.abc import Mapping
+from typing import Any
+
+from rnnsym.calculus.adjoints import AdjointRecursion, LoopRecursion, is_fused
+from rnnsym.calculus.binding import Assignment
 from rnnsym.calculus.notation import Adjoint, SumOverSteps, Total
 from rnnsym.calculus.rules import pull_back
-from rnnsym.calculus.unrolling import Assignment, StepGraph, at_last_step
-from rnnsym.model.expressions import ZERO, Expression, Parameter, Variable, add, at_step, t, zeros
+from rnnsym.calculus.unrolling import StepGraph, at_last_step
+from rnnsym.model.expressions import ONE, ZERO, Expression, Parameter, T, Variable, add, at_step, t, zeros
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.writing.derivation import Section, Step
@@ -18,40 +22,63 @@ GOING_BACK = "Back through a step, and from each step to the one before."
 RATES = ("eta", "alpha", "epsilon", "gamma", "learning_rate")
 
 
-def recursion_section(graph: StepGraph, recursion: AdjointRecursion, steps: int) -> Section:
+def recursion_section(graph: StepGraph, recursion: AdjointRecursion, counts: Mapping[Any, Any]) -> Section:
     """Return δ of every quantity, from the loss back to each step."""
-    fused = _logit(graph)
+    span = (int(counts[graph.loops[-1].loop.steps]), 1) if graph.every else None
+    fused = _logit(graph, span)
     lines: list[Step | None] = [
         *fused,
-        *(Step("adjoint", a.target, at_last_step(a.value, steps), "Through the readout.", references=(WERBOS,))
+        *(Step("adjoint", a.target, _ended(graph, a.value, counts), "Through the readout.", span=span,
+               references=(WERBOS,))
           for a in recursion.readout if a.target not in [step.before for step in fused]),
     ]
-    for a in recursion.step:
-        state = a.target.variable
-        both = [_last_adjoint(recursion, state, steps), _state_adjoint(recursion, state, steps)]
-        lines += both if state in graph.states else [_inner_adjoint(a, steps)]
+    for loop in reversed(recursion.loops):
+        lines += _through_loop(graph, recursion, loop, counts)
     return Section(
         "adjoints",
         "The adjoint recursion",
         "δ of a quantity is the derivative of `L` by it, in the shape of the quantity. It is computed from the last "
-        "step to the first, within a step in the order of the lines: each needs those above it and the step after it.",
+        "step to the first, within a step in the order of the lines: each needs those above it and the step after it."
+        + (" A cell that reads from the end goes back from its first step to its last." * graph.network.bidirectional),
         tuple(line for line in lines if line is not None),
     )
 
 
-def _logit(graph: StepGraph) -> list[Step]:
-    """δ of the logit where loss and readout cancel: ∂L/∂ŷ ⊙ f′(z) = ŷ − y."""
+def _through_loop(
+    graph: StepGraph, recursion: AdjointRecursion, loop: LoopRecursion, counts: Mapping[Any, Any]
+) -> list[Step | None]:
+    length, lines = int(counts[loop.graph.loop.steps]), list[Step | None]()
+    for a in loop.step:
+        state = a.target.variable
+        if state in loop.graph.states:
+            lines.append(_last_adjoint(graph, recursion, loop, state, counts))
+            lines.append(_state_adjoint(graph, recursion, loop, state, length))
+        else:
+            lines.append(_inner_adjoint(a, loop, length))
+    return lines
+
+
+def _ended(graph: StepGraph, expression: Expression, counts: Mapping[Any, Any]) -> Expression:
+    return expression if graph.every else at_last_step(expression, counts[T])
+
+
+def _logit(graph: StepGraph, span: tuple[int, int] | None) -> list[Step]:
+    """δ of the logit where loss and readout cancel: ∂L/∂ŷ ⊙ f′(z) = ŷ − y.
+
+    Where outputs are fed back, δ of the logit has a further part, and the cancellation is that of L_t alone.
+    """
     entry = losses[graph.network.loss]
     if not is_fused(graph) or graph.logit is None or entry.fused_slope is None:
         return []
-    last = graph.readout[-1]
-    slope = pull_back(last.value, Total(graph.loss.target, graph.output), last.target)[graph.logit]
-    target = Variable("target", graph.output.shape)
-    fused = entry.fused_slope(graph.output, target)
+    last, loss = graph.step_output, graph.step_loss.target
+    slope = pull_back(last.value, Total(loss, graph.output), last.target)[graph.logit]
+    fused = entry.fused_slope(graph.output, graph.target)
     name = entry.name.replace("_", " ")
+    fed_back = not graph.readout
+    whole: Expression = Total(loss, graph.logit) if fed_back or graph.weight != ONE else Adjoint(graph.logit)
     return [
-        Step("chain rule", Adjoint(graph.logit), slope, "Through the readout's function.", references=(GOODFELLOW,)),
-        Step("cancellation", Adjoint(graph.logit), fused, f"The slope of {name} cancels that of {entry.link}."),
+        Step("chain rule", whole, slope, "Through the readout's function.", span=span, references=(GOODFELLOW,)),
+        Step("cancellation", whole, fused, f"The slope of {name} cancels that of {entry.link}.", span=span),
     ]
 
 
@@ -59,40 +86,72 @@ def _shaped(value: Expression, like: Expression) -> Expression:
     return zeros(like.shape) if value == ZERO else value
 
 
-def _last_adjoint(recursion: AdjointRecursion, state: Variable, steps: int) -> Step | None:
-    inside = {a.target: a.value for a in recursion.step}[Adjoint(state)]
-    parts = [recursion.final.get(state), at_step(inside, steps)]
-    value = _shaped(at_last_step(add(*(part for part in parts if part is not None)), steps), state)
-    return Step("adjoint", Adjoint(state.at(steps)), value, GOING_BACK, references=(GOODFELLOW,))
+def _inside(loop: LoopRecursion, state: Variable) -> Expression:
+    """What δ of a state gets from uses within its own step."""
+    return {a.target: a.value for a in loop.step}[Adjoint(state)]
 
 
-def _inner_adjoint(assignment: Assignment, steps: int) -> Step:
-    return Step("adjoint", assignment.target, assignment.value, GOING_BACK, span=(steps, 1), references=(WERBOS,))
+def _last_adjoint(
+    graph: StepGraph, recursion: AdjointRecursion, loop: LoopRecursion, state: Variable, counts: Mapping[Any, Any]
+) -> Step | None:
+    """δ of a state where its loop ends: from the output, or from the loop that starts there."""
+    last = loop.graph.last(counts[loop.graph.loop.steps])
+    output = recursion.final.get(state)
+    parts = [
+        None if output is None else at_step(output, last) if graph.every else at_last_step(output, counts[T]),
+        *_handed_back(recursion, loop, state, counts),
+        at_step(_inside(loop, state), last),
+    ]
+    value = _shaped(add(*(part for part in parts if part is not None)), state)
+    return Step("adjoint", Adjoint(state.at(last)), value, GOING_BACK, references=(GOODFELLOW,))
 
 
-def _state_adjoint(recursion: AdjointRecursion, state: Variable, steps: int) -> Step | None:
-    """δ of a state before the last step: what step t + 1 hands back, and its uses within its own step."""
-    if steps == 1:
+def _handed_back(
+    recursion: AdjointRecursion, loop: LoopRecursion, state: Variable, counts: Mapping[Any, Any]
+) -> list[Expression]:
+    """What the first step of a later loop hands to the state that it starts from."""
+    later = [other for other in recursion.loops for source in other.graph.starts().values() if source == state]
+    if not later or later[0] is loop:
+        return []
+    own = next(one for one, source in later[0].graph.starts().items() if source == state)
+    carried = later[0].carry.get(own)
+    first = later[0].graph.first(counts[later[0].graph.loop.steps])
+    return [] if carried is None else [at_step(carried, first)]
+
+
+def _inner_adjoint(assignment: Assignment, loop: LoopRecursion, length: int) -> Step:
+    span = (1, length) if loop.graph.loop.reverse else (length, 1)
+    return Step("adjoint", assignment.target, assignment.value, GOING_BACK, span=span, references=(WERBOS,))
+
+
+def _state_adjoint(
+    graph: StepGraph, recursion: AdjointRecursion, loop: LoopRecursion, state: Variable, length: int
+) -> Step | None:
+    """δ of a state before the last step: from its output, from what the step after hands back, from its own step."""
+    if length == 1:
         return None
-    inside = {a.target: a.value for a in recursion.step}[Adjoint(state)]
-    carried = recursion.carry.get(state)
-    value = _shaped(add(*([] if carried is None else [at_step(carried, t + 1)]), inside), state)
-    return Step(
-        "adjoint", Adjoint(state), value, GOING_BACK, span=(steps - 1, 1),
-        references=(WERBOS, GOODFELLOW),
-    )
+    output = recursion.final.get(state) if graph.every else None
+    carried = loop.carry.get(state)
+    parts = [output, None if carried is None else at_step(carried, loop.graph.after), _inside(loop, state)]
+    value = _shaped(add(*(part for part in parts if part is not None)), state)
+    span = (2, length) if loop.graph.loop.reverse else (length - 1, 1)
+    return Step("adjoint", Adjoint(state), value, GOING_BACK, span=span, references=(WERBOS, GOODFELLOW))
 
 
-def gradients_section(graph: StepGraph, recursion: AdjointRecursion, steps: int) -> Section:
+def gradients_section(graph: StepGraph, recursion: AdjointRecursion, counts: Mapping[Any, Any]) -> Section:
     """Return the gradient of each parameter in terms of δ."""
     lines = []
+    outputs = counts[graph.loops[-1].loop.steps]
     for parameter in graph.network.parameters:
-        parts = []
-        if parameter in recursion.step_gradients:
-            parts.append(SumOverSteps(recursion.step_gradients[parameter], t, 1, steps))
+        parts: list[Expression] = []
+        for loop in recursion.loops:
+            if parameter in loop.step_gradients:
+                parts.append(SumOverSteps(loop.step_gradients[parameter], t, 1, counts[loop.graph.loop.steps]))
         if parameter in recursion.readout_gradients:
-            parts.append(at_last_step(recursion.readout_gradients[parameter], steps))
-        why = "Each step adds its own term." if parameter in recursion.step_gradients else "Once, in the readout."
+            own = recursion.readout_gradients[parameter]
+            parts.append(SumOverSteps(own, t, 1, outputs) if graph.every else at_last_step(own, counts[T]))
+        shared = parameter in recursion.step_gradients or graph.every
+        why = "Each step adds its own term." if shared else "Once, in the readout."
         value = _shaped(add(*parts), parameter)
         lines.append(Step("adjoint", Total(graph.loss.target, parameter), value, why, references=(GOODFELLOW,)))
     text = "Every gradient has the shape of its parameter."

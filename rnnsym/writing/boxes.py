@@ -75,7 +75,16 @@ class Accent:
     accent: Literal["hat"] = field(default="hat")
 
 
-Box = Glyph | Row | Fraction | Script | Limits | Fence | Brace | Accent
+@dataclass(frozen=True)
+class Cases:
+    """What is taken where a condition holds, over what is taken elsewhere, behind a brace."""
+
+    first: Box
+    condition: Box
+    second: Box
+
+
+Box = Glyph | Row | Fraction | Script | Limits | Fence | Brace | Accent | Cases
 
 
 def row(*parts: Box) -> Box:
@@ -118,6 +127,8 @@ def width(box: Box) -> float:
             return width(box.body) + 1.0
         case Accent():
             return width(box.body)
+        case Cases():
+            return max(width(box.first), width(box.second)) + max(width(box.condition) + 3.0, len("otherwise")) + 2.0
 
 
 PLUS = operator("+", "+")
@@ -128,6 +139,8 @@ BECOMES = operator(r"\leftarrow", "←")
 HADAMARD = operator(r"\odot", "⊙")
 DOT = operator(r"\cdot", "·")
 COMMA = operator(",", ",")
+SEMICOLON = operator(";", ";")
+COLON = operator(":", ":")
 PARTIAL = Glyph("upright", r"\partial", "∂")
 PARTIAL_PLUS = Script(PARTIAL, above=operator("+", "+"))
 TOP = Glyph("upright", r"\top", "ᵀ")

@@ -25,8 +25,9 @@ def refuse_clashes(graph: StepGraph, steps: int) -> None:
 
 def _names(graph: StepGraph, steps: int) -> Iterator[Named | Constant]:
     network = graph.network
-    yield from (*network.parameters, *network.constants, network.target.at(None))
-    for variable in (network.input, *(a.target for a in (*graph.cell, *graph.readout))):
+    yield from (*network.parameters, *network.constants)
+    assigned = [a.target for a in (*graph.cell, *graph.readout, graph.step_loss, graph.loss)]
+    for variable in (network.input, graph.target, *assigned):
         if variable.step is None:
             yield variable
             continue

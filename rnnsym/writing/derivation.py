@@ -86,6 +86,8 @@ class Section:
 class Derivation:
     """The derivation of a network's gradient for a sequence of ``length`` steps.
 
+    ``output_length`` is the decoder's number of steps where that is another.
+
     ``steps`` are all displayed equations; ``latex()``, ``html()`` and ``text()`` are complete documents. A derivation
     is made unchecked and handed back by ``rnnsym.derive`` with the checks filled in.
     """
@@ -93,6 +95,7 @@ class Derivation:
     title: str
     network: Network
     length: int
+    output_length: int | None
     style: Style
     sections: tuple[Section, ...] = field(repr=False)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from rnnsym.writing import boxes as bx
 
-_fences = {"(": "(", ")": ")", "[": "[", "]": "]", "⟨": r"\langle ", "⟩": r"\rangle "}
+_opening = {"(": "(", "[": "[", "⟨": r"\langle ", "|": r"\lvert "}
+_closing = {")": ")", "]": "]", "⟩": r"\rangle ", "|": r"\rvert "}
 _special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 
 
@@ -54,13 +55,18 @@ def _limits(box: bx.Limits) -> str:
 
 def _fence(box: bx.Fence) -> str:
     body = latex(box.body).strip()
-    tall = any(command in body for command in (r"\frac", r"\sum", r"\prod"))
+    tall = any(command in body for command in (r"\frac", r"\sum", r"\prod", r"\begin"))
     grow, close = (r"\left", r"\right") if tall else ("", "")
-    return f"{grow}{_fences[box.left]}{body}{close}{_fences[box.right]}"
+    return f"{grow}{_opening[box.left]}{body}{close}{_closing[box.right]}"
 
 
 def _brace(box: bx.Brace) -> str:
     return rf"\underbrace{{{latex(box.body).strip()}}}_{{\text{{{escape(box.label)}}}}}"
+
+
+def _cases(box: bx.Cases) -> str:
+    first, condition, second = (latex(part).strip() for part in (box.first, box.condition, box.second))
+    return rf"\begin{{cases}}{first} & \text{{if }} {condition} \\ {second} & \text{{otherwise}}\end{{cases}}"
 
 
 _printers: dict[type, Callable[[Any], str]] = {
@@ -71,5 +77,6 @@ _printers: dict[type, Callable[[Any], str]] = {
     bx.Limits: _limits,
     bx.Fence: _fence,
     bx.Brace: _brace,
+    bx.Cases: _cases,
     bx.Accent: lambda box: rf"\hat{{{latex(box.body)}}}",
 }

@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
-
-from sympy import Add, Integer, Mul, Pow, Rational, Symbol
 
 from rnnsym.calculus import notation as no
 from rnnsym.errors import RnnsymError
 from rnnsym.model import expressions as ex
 from rnnsym.model.activations import activations
-from rnnsym.model.networks import Network
 from rnnsym.writing import boxes as bx
 from rnnsym.writing.boxes import Box, row
+from rnnsym.writing.numbers import scalar
 from rnnsym.writing.spelling import spell
+from rnnsym.writing.styles import Style, style_of
+
+__all__ = ["Style", "join", "lay_out", "lay_out_term", "style_of", "sum_terms", "superscript"]
 
 SUM, NEGATIVE, PRODUCT, POSTFIX, ATOM = range(5)
-
-
-TARGET = spell("target")
-
-
-@dataclass(frozen=True)
-class Style:
-    """What a document has decided: the convention, the quantity whose δ bears no superscript, the target's sign."""
-
-    convention: str = "row"
-    plain_adjoint: str | None = None
-    target: Box = TARGET
-
-
-def style_of(network: Network) -> Style:
-    """Return the style that keeps the signs of ``network`` apart: y* beside a name y, δ^h beside a name delta."""
-    equations = (*network.equations, *network.readout_equations)
-    names = {name.name for name in (*network.parameters, *network.constants, *(e.target for e in equations))}
-    alone = len(network.states) == 1 and not any(name.split("_")[0] == "delta" for name in names)
-    plain_adjoint = network.states[0].variable.name if alone else None
-    target = bx.Script(TARGET, above=bx.operator("*", "*")) if "y" in names else TARGET
-    return Style(network.convention, plain_adjoint, target)
+RELATIONS = {">": (">", ">"), "<": ("<", "<"), ">=": (r"\geq", "≥"), "<=": (r"\leq", "≤")}
 
 
 def lay_out(expression: ex.Expression, style: Style) -> Box:
@@ -64,35 +43,6 @@ def _inner(expression: ex.Expression, style: Style, precedence: int) -> Box:
     return bx.Fence(body) if own < precedence else body
 
 
-def scalar(value: Any) -> Box:
-    """Lay out a SymPy integer expression of sizes and steps: t − 1, 3, d n."""
-    match value:
-        case Integer():
-            return bx.number(value) if value >= 0 else row(bx.MINUS, bx.number(-value))
-        case Rational():
-            fraction = bx.Fraction(bx.number(abs(value.p)), bx.number(value.q))
-            return fraction if value >= 0 else row(bx.MINUS, fraction)
-        case Symbol():
-            return spell(value.name)
-        case Add():
-            return _integer_sum(value)
-        case Mul():
-            return row(*(scalar(factor) for factor in value.as_ordered_factors()))
-        case Pow():
-            return bx.Script(scalar(value.base), above=scalar(value.exp))
-    raise RnnsymError(f"no layout for the size {value}")
-
-
-def _integer_sum(value: Add) -> Box:
-    parts: list[Box] = []
-    for term in sorted(value.args, key=lambda term: (term.is_number, str(term))):
-        negative = term.could_extract_minus_sign()
-        if parts or negative:
-            parts.append(bx.MINUS if negative else bx.PLUS)
-        parts.append(scalar(-term if negative else term))
-    return row(*parts)
-
-
 def join(parts: list[Box], sign: Box) -> Box:
     """Put ``sign`` between ``parts``."""
     joined: list[Box] = [parts[0]]
@@ -103,8 +53,12 @@ def join(parts: list[Box], sign: Box) -> Box:
 
 def _variable(node: ex.Variable, style: Style) -> Box:
     if node.name == "target":
-        return style.target
+        return style.target if node.step is None else _with_step(style.target, scalar(node.step))
     return spell(node.name, None if node.step is None else scalar(node.step))
+
+
+def _with_step(target: Box, step: Box) -> Box:
+    return bx.Script(target.base, step, target.above) if isinstance(target, bx.Script) else bx.Script(target, step)
 
 
 def _adjoint(node: no.Adjoint, style: Style) -> Box:
@@ -202,15 +156,59 @@ def _transposed(operand: ex.Expression, style: Style) -> Box:
 
 def _call(node: ex.Elementwise, style: Style) -> Box:
     entry = activations[node.function]
-    return row(bx.Glyph("upright", entry.latex, entry.unicode), bx.Fence(lay_out(node.argument, style)))
+    argument = bx.Fence(lay_out(node.argument, style), *entry.delimiters)
+    return row(bx.Glyph("upright", entry.latex, entry.unicode), argument) if argument.left == "(" else argument
+
+
+def _named(name: str, *arguments: Box, command: str = "") -> Box:
+    """A function written as its name before its arguments."""
+    return row(bx.Glyph("upright", command or rf"\mathrm{{{name}}}", name), bx.Fence(join(list(arguments), bx.COMMA)))
+
+
+def _extremum(node: ex.Extremum, style: Style) -> Box:
+    short = node.name[:3]
+    return _named(short, *(lay_out(operand, style) for operand in node.operands), command=rf"\{short}")
+
+
+def _comparison(node: ex.Comparison, style: Style) -> Box:
+    """An Iverson bracket: 1 where it holds and 0 elsewhere."""
+    return bx.Fence(_relation(node, style), "[", "]")
+
+
+def _relation(node: ex.Comparison, style: Style) -> Box:
+    left, right = (lay_out(operand, style) for operand in node.operands)
+    return row(left, bx.operator(*RELATIONS[node.name]), right)
+
+
+def _selection(node: ex.Selection, style: Style) -> Box:
+    condition, *branches = node.args
+    stated = _relation(condition, style) if isinstance(condition, ex.Comparison) else row(
+        lay_out(condition, style), bx.EQUALS, bx.number(1))
+    return bx.Cases(lay_out(branches[0], style), stated, lay_out(branches[1], style))
 
 
 def _reduction(node: ex.Reduction, style: Style) -> Box:
-    if node.kind == "mean":
-        return row(bx.Glyph("upright", r"\mathrm{mean}", "mean"), bx.Fence(lay_out(node.operand, style)))
+    if node.kind != "sum":
+        return _named(node.kind, lay_out(node.operand, style))
     index = row(*(bx.Glyph("identifier", letter, letter) for letter in "ij"[: max(node.operand.rank, 1)]))
     sigma = bx.Limits(bx.operator(r"\sum", "∑"), index, bx.Row(()))
     return row(sigma, bx.Script(bx.Fence(lay_out(node.operand, style), "[", "]"), below=index))
+
+
+def _concatenation(node: ex.Concatenation, style: Style) -> Box:
+    beside = style.convention == "row" and node.rank == 1  # matrices and columns stand on top of each other
+    return bx.Fence(join([lay_out(one, style) for one in node.args], bx.COMMA if beside else bx.SEMICOLON), "[", "]")
+
+
+def _part(node: ex.Part, style: Style) -> Box:
+    entries = row(scalar(node.start + 1), bx.COLON, scalar(node.stop))
+    return bx.Script(bx.Fence(lay_out(node.operand, style)), below=entries)
+
+
+def _projection(node: ex.Projection, style: Style) -> Box:
+    if style.convention == "row":
+        return row(_factor(node.vector, style), _factor(node.matrix, style))
+    return row(_factor(ex.transpose(node.matrix), style), _factor(node.vector, style))
 
 
 def _diagonal(node: ex.Diagonal, style: Style) -> Box:
@@ -233,7 +231,9 @@ def _chain(node: no.Chain, style: Style) -> Box:
 
 def _descending(node: no.DescendingProduct, style: Style) -> Box:
     index, upper, lower = (scalar(arg) for arg in node.args[1:])
-    below = row(index, bx.EQUALS, upper, bx.operator(r"\downarrow", "↓"), lower)
+    ascends = isinstance(node, no.AscendingProduct)
+    arrow = bx.operator(r"\uparrow", "↑") if ascends else bx.operator(r"\downarrow", "↓")
+    below = row(index, bx.EQUALS, upper, arrow, lower)
     sign = bx.Limits(bx.operator(r"\prod", "∏"), below, bx.Row(()))
     return bx.Fence(row(sign, lay_out(node.factor, style)))
 
@@ -264,15 +264,25 @@ _layouts: dict[type, tuple[int, Callable[[Any, Style], Box]]] = {
     ex.MatrixProduct: (PRODUCT, _product),
     ex.Transposed: (POSTFIX, lambda node, style: _transposed(node.args[0], style)),
     ex.Elementwise: (POSTFIX, _call),
+    ex.Softmax: (POSTFIX, lambda node, style: _named("softmax", lay_out(node.argument, style))),
+    ex.Comparison: (ATOM, _comparison),
+    ex.Selection: (SUM, _selection),
+    ex.Extremum: (POSTFIX, _extremum),
     ex.Reduction: (PRODUCT, _reduction),
     ex.Outer: (PRODUCT, _outer),
     ex.Diagonal: (POSTFIX, _diagonal),
+    ex.Concatenation: (ATOM, _concatenation),
+    ex.Part: (POSTFIX, _part),
+    ex.Projection: (PRODUCT, _projection),
+    ex.Lookup: (PRODUCT, _projection),
+    ex.Scatter: (PRODUCT, _outer),
     no.Total: (POSTFIX, _derivative),
     no.Immediate: (POSTFIX, _derivative),
     no.StepBlock: (POSTFIX, _step_block),
     no.Adjoint: (POSTFIX, _adjoint),
     no.Chain: (PRODUCT, _chain),
     no.DescendingProduct: (ATOM, _descending),
+    no.AscendingProduct: (ATOM, _descending),
     no.SumOverSteps: (PRODUCT, _sum_over_steps),
     no.Labelled: (ATOM, lambda node, style: bx.Brace(lay_out(node.expression, style), node.label)),
     no.Stack: (ATOM, _stack),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from rnnsym.calculus.binding import Assignment, names_in
 from rnnsym.calculus.notation import Chain, Immediate, Stack, StepBlock, Total
-from rnnsym.calculus.paths import cell_parameters, readout_blocks, readout_parameters, state_at, step_blocks
+from rnnsym.calculus.paths import loop_with, readout_blocks, readout_parameters, state_at, step_blocks
 from rnnsym.calculus.rules import pull_back
-from rnnsym.calculus.unrolling import Assignment, StepGraph, at_last_step, names_in
-from rnnsym.model.expressions import ONE, Expression, Parameter, Variable, add, t
+from rnnsym.calculus.unrolling import LoopGraph, StepGraph, at_last_step
+from rnnsym.model.activations import activations
+from rnnsym.model.expressions import ONE, Elementwise, Expression, IdentityMatrix, Parameter, T, Variable, add, t, walk
 from rnnsym.writing.backward import PASCANU
 from rnnsym.writing.derivation import Section, Step
 
@@ -20,20 +23,34 @@ LAYOUT = (
 COLUMNS = " The derivative of `L` by a column is printed as a column; on the left of a chain it is read as a row."
 
 
-def local_section(graph: StepGraph, steps: int) -> Section:
+def local_section(graph: StepGraph, counts: Mapping[Any, Any]) -> Section:
     """Return the local derivatives of which paths are made."""
-    lines = [_loss_slope(graph), *_through_readout(graph, steps), *_between_steps(graph, steps)]
+    last = int(counts[graph.loops[-1].loop.steps])
+    lines = [_loss_slope(graph, last), *_through_readout(graph, counts)]
+    for loop in graph.loops:
+        lines += [*_between_steps(loop, counts), *_handed_over(graph, loop, counts)]
     for parameter in graph.network.parameters:
-        lines += _in_cell(graph, parameter, steps) if parameter in cell_parameters(graph) else []
-        lines += _in_readout(graph, parameter, steps) if parameter in readout_parameters(graph) else []
+        own = loop_with(graph, parameter)
+        lines += [] if own is None else _in_cell(graph, own, parameter, counts)
+        lines += _in_readout(graph, parameter, counts) if parameter in readout_parameters(graph) else []
     columns = COLUMNS if graph.network.convention == "column" else ""
-    return Section("local", "Local derivatives", LAYOUT + columns + _stacked(graph), tuple(lines))
+    stacked = next((_stacked(loop) for loop in graph.loops if len(loop.states) > 1), "")
+    words = LAYOUT + columns + stacked + _straight_through(graph)
+    return Section("local", "Local derivatives", words, tuple(lines))
 
 
-def _stacked(graph: StepGraph) -> str:
-    if len(graph.states) == 1:
+def _straight_through(graph: StepGraph) -> str:
+    """Say which functions are differentiated as what they stand for, where there are any."""
+    used = dict.fromkeys(node.function for a in (*graph.cell, *graph.readout) for node in walk(a.value)
+                         if isinstance(node, Elementwise) and activations[node.function].straight_through)
+    if not used:
         return ""
-    first, last = graph.states[0].name, graph.states[-1].name
+    names = " and ".join(used)
+    return f" {names} is differentiated straight through, as if it were the identity: its slope is taken for 1."
+
+
+def _stacked(loop: LoopGraph) -> str:
+    first, last = loop.states[0].name, loop.states[-1].name
     return (
         " With several states the chain runs over their stack, and ∂⁺ of the stack holds the stack before fixed. `J_t` "
         f"is the step Jacobian of the stack; its block with the superscripts `{last}`, `{first}` is the derivative of "
@@ -41,42 +58,70 @@ def _stacked(graph: StepGraph) -> str:
     )
 
 
-def _loss_slope(graph: StepGraph) -> Step:
-    slope = pull_back(graph.loss.value, ONE)[graph.output]
-    return Step("local derivative", Total(graph.loss.target, graph.output), slope, "The loss by the output.")
+def _loss_slope(graph: StepGraph, last: int) -> Step:
+    slope = pull_back(graph.step_loss.value, ONE)[graph.output]
+    span = (1, last) if graph.every else None
+    total = Total(graph.step_loss.target, graph.output)
+    return Step("local derivative", total, slope, "The loss by the output.", span=span)
 
 
-def _through_readout(graph: StepGraph, steps: int) -> list[Step]:
-    kind = Total if len(graph.states) == 1 else Immediate
+def _through_readout(graph: StepGraph, counts: Mapping[Any, Any]) -> list[Step]:
+    kind = Total if all(len(loop.states) == 1 for loop in graph.reading) else Immediate
+    steps, span = counts[T], _span(graph, counts)
     return [
-        Step("local derivative", kind(b.of, at_last_step(b.by, steps)), at_last_step(b.value, steps), "The output.")
+        Step("local derivative", kind(b.of, _ended(graph, b.by, steps)), _ended(graph, b.value, steps), "The output.",
+             span=span)
         for b in readout_blocks(graph)
     ]
 
 
-def _between_steps(graph: StepGraph, steps: int) -> list[Step]:
-    kind = Total if len(graph.states) == 1 else StepBlock
+def _span(graph: StepGraph, counts: Mapping[Any, Any]) -> tuple[int, int] | None:
+    return (1, int(counts[graph.loops[-1].loop.steps])) if graph.every else None
+
+
+def _ended(graph: StepGraph, expression: Expression, steps: Any) -> Expression:
+    return expression if graph.every else at_last_step(expression, steps)
+
+
+def _between_steps(loop: LoopGraph, counts: Mapping[Any, Any]) -> list[Step]:
+    kind = Total if len(loop.states) == 1 else StepBlock
+    span = (1, int(counts[loop.loop.steps]))
     why = "From one step to the next."
     return [
-        Step("local derivative", kind(b.of, b.by), b.value, why, span=(1, steps), references=(PASCANU,))
-        for b in step_blocks(graph)
+        Step("local derivative", kind(b.of, b.by), b.value, why, span=span, references=(PASCANU,))
+        for b in step_blocks(loop)
     ]
 
 
-def _in_cell(graph: StepGraph, parameter: Parameter, steps: int) -> list[Step]:
+def _handed_over(graph: StepGraph, loop: LoopGraph, counts: Mapping[Any, Any]) -> list[Step]:
+    """The decoder starts where the encoder ends: an identity."""
+    ends = {state: other.last(counts[other.loop.steps]) for other in graph.loops for state in other.states}
+    start = loop.start(counts[loop.loop.steps])
+    return [
+        Step("local derivative", Immediate(state.at(start), source.at(ends[source])),
+             IdentityMatrix(state.shape[0]) if state.shape else ONE, "Handed over.")
+        for state, source in loop.starts().items() if source in ends
+    ]
+
+
+def _in_cell(graph: StepGraph, loop: LoopGraph, parameter: Parameter, counts: Mapping[Any, Any]) -> list[Step]:
     """G · ∂⁺s_t/∂W, of the stack where there are several states: then g has a part for each of them."""
     name = _row_name(graph)
-    alone = len(graph.states) == 1
-    rows = {state: Variable(name if alone else f"{name}_{state.name}", state.shape) for state in graph.states}
-    value = _pulled(graph.cell, rows).get(parameter)
+    alone = len(loop.states) == 1
+    rows = {state: Variable(name if alone else f"{name}_{state.name}", state.shape) for state in loop.states}
+    value = _pulled(loop.cell, rows).get(parameter)
     row = next(iter(rows.values())) if alone else Stack(*rows.values())
-    return [] if value is None else [_enters(parameter, name, row, state_at(graph, t), value, (1, steps))]
+    span = (1, int(counts[loop.loop.steps]))
+    return [] if value is None else [_enters(parameter, name, row, state_at(loop, t), value, span)]
 
 
-def _in_readout(graph: StepGraph, parameter: Parameter, steps: int) -> list[Step]:
+def _in_readout(graph: StepGraph, parameter: Parameter, counts: Mapping[Any, Any]) -> list[Step]:
     g = Variable(_row_name(graph), graph.output.shape)
     value = _pulled(graph.readout, {graph.output: g}).get(parameter)
-    return [] if value is None else [_enters(parameter, g.name, g, graph.output, at_last_step(value, steps), None)]
+    if value is None:
+        return []
+    ended = _ended(graph, value, counts[T])
+    return [_enters(parameter, g.name, g, graph.output, ended, _span(graph, counts))]
 
 
 def _enters(

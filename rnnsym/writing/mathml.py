@@ -50,6 +50,13 @@ def _brace(box: bx.Brace) -> str:
     return f'<munder><munder>{mathml(box.body)}<mo stretchy="true">⏟</mo></munder>{label}</munder>'
 
 
+def _cases(box: bx.Cases) -> str:
+    condition = f"<mtext>if\N{NO-BREAK SPACE}</mtext>{mathml(box.condition)}"
+    rows = ((mathml(box.first), condition), (mathml(box.second), "<mtext>otherwise</mtext>"))
+    lines = "".join(f"<mtr><mtd>{value}</mtd><mtd>{when}</mtd></mtr>" for value, when in rows)
+    return f'<mrow><mo stretchy="true">{{</mo><mtable columnalign="left left">{lines}</mtable></mrow>'
+
+
 _printers: dict[type, Callable[[Any], str]] = {
     bx.Glyph: _glyph,
     bx.Row: _row,
@@ -58,5 +65,6 @@ _printers: dict[type, Callable[[Any], str]] = {
     bx.Limits: _limits,
     bx.Fence: _fence,
     bx.Brace: _brace,
+    bx.Cases: _cases,
     bx.Accent: lambda box: f'<mover accent="true">{mathml(box.body)}<mo stretchy="false">^</mo></mover>',
 }

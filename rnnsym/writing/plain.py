@@ -8,7 +8,7 @@ from typing import Any
 from rnnsym.writing import boxes as bx
 
 _raised = dict(zip("0123456789+−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", strict=True))
-_spaced = {"=", ":=", "←", "+", "−", "⊙", "·", "×"}
+_spaced = {"=", ":=", "←", "+", "−", "⊙", "·", "×", ">", "<", "≥", "≤"}
 
 
 def plain(box: bx.Box) -> str:
@@ -98,6 +98,7 @@ _printers: dict[type, Callable[[Any], str]] = {
     bx.Script: _script,
     bx.Limits: _limits,
     bx.Fence: lambda box: f"{box.left}{plain(box.body)}{box.right}",
+    bx.Cases: lambda box: f"{{{plain(box.first)} if {plain(box.condition)}, {plain(box.second)} otherwise}}",
     bx.Brace: lambda box: f"{plain(box.body)}   ({box.label})",
     bx.Accent: lambda box: f"{box.body.unicode}\u0302" if box.body.unicode != "y" else "ŷ",
 }

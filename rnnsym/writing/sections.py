@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
 
 from sympy import Symbol
 
 from rnnsym.calculus.adjoints import adjoint_recursion
-from rnnsym.calculus.notation import Chain, Labelled, SumOverSteps, Total
-from rnnsym.calculus.paths import (
-    general_term,
-    paths,
-)
-from rnnsym.calculus.unrolling import StepGraph, graph_of, unroll
-from rnnsym.model.expressions import (
-    Expression,
-    Parameter,
-    T,
-    Variable,
-    add,
-)
+from rnnsym.calculus.notation import Labelled, Total
+from rnnsym.calculus.paths import Path, count_paths, general_sum, paths
+from rnnsym.calculus.unrolling import BACK, StepGraph, graph_of, step_counts, unroll
+from rnnsym.model.expressions import ONE, Expression, Parameter, Variable, add, multiply
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.writing.backward import (
@@ -34,31 +27,44 @@ from rnnsym.writing.layout import style_of
 from rnnsym.writing.local import local_section
 from rnnsym.writing.tables import count_section, notation_section
 
-j = Symbol("j", integer=True)
+i, j = Symbol("i", integer=True), Symbol("j", integer=True)
+MOST_LISTED = 10  # of the paths from several outputs: T outputs have T(T+1)/2 of them
 
 
-def derivation(network: Network, steps: int, sizes: Mapping[str, int] | None = None) -> Derivation:
-    """Derive the gradient of ``network`` over ``steps`` steps, unchecked; ``sizes`` fills in numbers where given."""
+def derivation(
+    network: Network, steps: int, sizes: Mapping[str, int] | None = None, output_steps: int | None = None
+) -> Derivation:
+    """Derive the gradient of ``network`` over ``steps`` steps, unchecked; ``sizes`` fills in numbers where given.
+
+    ``output_steps`` is the number of the decoder's steps, ``steps`` where absent.
+    """
     graph = graph_of(network)
-    recursion = adjoint_recursion(graph)
+    counts = step_counts(graph, steps, output_steps)
+    recursion = adjoint_recursion(graph, fused=not network.feeds_back)  # δ of a fed-back output is more than its L_t's
     style = style_of(network)
     return Derivation(
-        title=f"Backpropagation through time: {network.cell.name}, {network.topology}, {count_steps(steps)}",
+        title=f"Backpropagation through time: {network.cell.name}, {network.topology}, {_lengths(graph, counts)}",
         network=network,
         length=steps,
+        output_length=output_steps,
         style=style,
         sections=(
             notation_section(graph, sizes, style),
-            _forward(graph, steps),
-            _loss(graph),
-            local_section(graph, steps),
-            _summed_paths(graph, steps),
-            recursion_section(graph, recursion, steps),
-            gradients_section(graph, recursion, steps),
+            _forward(graph, steps, output_steps),
+            _loss(graph, counts),
+            local_section(graph, counts),
+            _summed_paths(graph, steps, output_steps),
+            recursion_section(graph, recursion, counts),
+            gradients_section(graph, recursion, counts),
             descent_section(network),
             count_section(network, sizes),
         ),
     )
+
+
+def _lengths(graph: StepGraph, counts: Mapping[Any, Any]) -> str:
+    found = [count_steps(int(counts[loop.loop.steps])) for loop in graph.loops]
+    return f"{found[0]} in, {found[1]} out" if graph.network.shape_of_steps.decodes else found[0]
 
 
 def count_steps(steps: int) -> str:
@@ -66,69 +72,139 @@ def count_steps(steps: int) -> str:
     return "1 step" if steps == 1 else f"{steps} steps"
 
 
-def _forward(graph: StepGraph, steps: int) -> Section:
-    assignments = unroll(graph, steps)[:-1]
+def _forward(graph: StepGraph, steps: int, output_steps: int | None) -> Section:
+    losses_of = {graph.loss.target.name}
+    assignments = [a for a in unroll(graph, steps, output_steps) if a.target.name not in losses_of]
     own = {e.target.name for e in (*graph.network.equations, *graph.network.readout_equations)}
+    own |= {state.name for state in graph.states}
     return Section(
         "forward",
         "The unrolled equations",
         "One line a quantity and a step; every quantity stays a symbol from here on, and the weights are the same in "
-        "every step.",
+        "every step." + _registers(graph),
         tuple(
-            Step("definition" if a.target.name in own else "let", a.target, a.value, _why_forward(a.target, steps))
+            Step("definition" if a.target.name in own else "let", a.target, a.value,
+                 _why_forward(graph, a.target, steps))
             for a in assignments
         ),
     )
 
 
-def _why_forward(target: Variable, steps: int) -> str:
+def _registers(graph: StepGraph) -> str:
+    kept = [state.name.split(BACK) for state in graph.states if BACK in state.name]
+    if not kept:
+        return ""
+    name, back = kept[0]
+    return (f" A state that is used several steps later is kept: the superscript ({back}) on `{name}_t` names `{name}` "
+            f"of {count_steps(int(back))} before.")
+
+
+def _why_forward(graph: StepGraph, target: Variable, steps: int) -> str:
     if target.step is None:
         return f"The readout, from the state after step {steps}."
-    return f"Step {target.step}."
+    if target.name in {a.target.name for a in graph.readout}:
+        return f"The output of step {target.step}."
+    owner = next(loop for loop in graph.loops if target.name in {a.target.name for a in loop.cell})
+    if target.step == 0:
+        return "The encoder's last state is the decoder's first." if len(graph.loops) > 1 else "The input comes first."
+    if owner.loop.reverse:
+        return f"Step {target.step}, reading from the end."
+    return f"Step {target.step}{' of the decoder' * owner.decodes}."
 
 
-def _loss(graph: StepGraph) -> Section:
+def _loss(graph: StepGraph, counts: Mapping[Any, Any]) -> Section:
     entry = losses[graph.network.loss]
     references = (entry.reference,) if entry.reference else ()
-    name = entry.name.replace("_", " ")
-    step = Step("definition", graph.loss.target, graph.loss.value, f"The loss is {name}.", references=references)
-    return Section("loss", "The loss", "Of one sequence; a batch takes the mean.", (step,))
+    why = f"The loss is {entry.name.replace('_', ' ')}."
+    one, last = graph.step_loss, counts[graph.loops[-1].loop.steps]
+    if not graph.every:
+        lines = [Step("definition", one.target, one.value, why, references=references)]
+    else:
+        whole = "Their mean." if graph.weight != ONE else "Their sum."
+        lines = [
+            Step("definition", one.target, one.value, f"{why} One output's.", span=(1, last), references=references),
+            Step("definition", graph.loss.target, _bounded(graph.loss.value, counts), whole),
+        ]
+    return Section("loss", "The loss", "Of one sequence; a batch takes the mean.", tuple(lines))
 
 
-def _summed_paths(graph: StepGraph, steps: int) -> Section:
+def _bounded(expression: Expression, counts: Mapping[Any, Any]) -> Expression:
+    """Write numbers of steps for T and S, but not in a name's own step."""
+    return expression.xreplace(dict(counts))
+
+
+def _summed_paths(graph: StepGraph, steps: int, output_steps: int | None) -> Section:
+    counts = step_counts(graph, steps, output_steps)
+    few = not graph.every or max(_path_counts(graph, steps, output_steps)) <= MOST_LISTED
+    listed = paths(graph, steps, output_steps) if few else {}
     lines = []
-    for parameter, found in paths(graph, steps).items():
-        terms = [path.term for path in found]
-        rule = "chain rule" if len(terms) == 1 else "shared weight"
-        why = f"`{parameter.name}` enters once." if len(terms) == 1 else _why_shared(parameter, len(terms))
-        total = Total(graph.loss.target, parameter)
-        factors = terms[0].args if len(terms) == 1 else ()
-        lines.append(Step(rule, total, _by_term_length(terms), why, factors=factors, references=(WERBOS, PASCANU)))
-        if len(terms) > 1:
-            lines.append(_any_length(graph, parameter, steps))
-    return Section(
-        "paths",
-        "The gradient as a sum over paths",
-        "A product of step Jacobians is written in descending order of `t`: the last step stands on the left.",
-        tuple(lines),
-    )
+    for parameter in graph.network.parameters:
+        found = listed.get(parameter, ())
+        if found:
+            lines.append(_listed(graph, parameter, found))
+        if len(found) != 1:
+            lines.append(_any_length(graph, parameter, counts))
+    text = "A product of step Jacobians is written in descending order of `t`: the last step stands on the left."
+    return Section("paths", "The gradient as a sum over paths", text + _notes(graph), tuple(lines))
 
 
-def _why_shared(parameter: Parameter, count: int) -> str:
+def _notes(graph: StepGraph) -> str:
+    notes = ""
+    if graph.network.bidirectional:
+        notes += " The cell that reads from the end depends on later steps: there the product ascends."
+    if graph.every:
+        notes += " Each output has a loss of its own, `L_i`, and paths from it to all uses before it."
+    if graph.output in graph.states:
+        notes += (" An output that is fed back is a part of the stack: paths lead through it, and `L_i` depends on the "
+                  "stack of its own step through `yhat_i` alone.")
+    if graph.network.shape_of_steps.decodes:
+        notes += " A path into the encoder goes through all steps of the decoder before its output, and on from there."
+    return notes
+
+
+def _path_counts(graph: StepGraph, steps: int, output_steps: int | None) -> list[int]:
+    return [count_paths(graph, p, steps, output_steps) for p in graph.network.parameters]
+
+
+def _listed(graph: StepGraph, parameter: Parameter, found: tuple[Path, ...]) -> Step:
+    rule = "chain rule" if len(found) == 1 else "shared weight"
+    why = f"`{parameter.name}` enters once." if len(found) == 1 else _why_shared(graph, parameter, len(found))
+    factors = found[0].term.args if len(found) == 1 else ()
+    value = _by_output(graph, found) if graph.every else _by_term_length(found)
+    total = Total(graph.loss.target, parameter)
+    return Step(rule, total, value, why, factors=factors, references=(WERBOS, PASCANU))
+
+
+def _why_shared(graph: StepGraph, parameter: Parameter, count: int) -> str:
+    if graph.every:
+        return f"`{parameter.name}` is shared: {count} paths, one for each output and each use before it."
     return f"`{parameter.name}` enters at each of the {count} steps: {count} paths to the loss, one through each step."
 
 
-def _by_term_length(terms: list[Chain]) -> Expression:
+def _by_term_length(found: tuple[Path, ...]) -> Expression:
     """The shortest path is the short-term dependency, all others together are the long-term one."""
+    terms = [path.term for path in found]
     if len(terms) == 1:
         return terms[0]
     return add(Labelled(terms[0], "short-term dependency"), Labelled(add(*terms[1:]), "long-term dependency"))
 
 
-def _any_length(graph: StepGraph, parameter: Parameter, steps: int) -> Step:
-    total = SumOverSteps(general_term(graph, parameter, j), j, 1, T)
+def _by_output(graph: StepGraph, found: tuple[Path, ...]) -> Expression:
+    groups = [(output, [path.term for path in group]) for output, group in groupby(found, lambda path: path.output)]
+    if graph.weight != ONE:
+        return add(*(multiply(graph.weight, term) for _, terms in groups for term in terms))
+    if len(groups) == 1:
+        return add(*groups[0][1])
+    return add(*(Labelled(add(*terms), f"from output {output}") for output, terms in groups))
+
+
+def _any_length(graph: StepGraph, parameter: Parameter, counts: Mapping[Any, Any]) -> Step:
+    total = general_sum(graph, parameter, i, j)
+    lengths = {loop.loop.steps: counts[loop.loop.steps] for loop in graph.loops}
+    words = " and ".join(f"`{name}` is {count}" for name, count in lengths.items())
+    kind = " and ".join(f"`{name}`" for name in lengths)
     return Step(
         "any length", Total(graph.loss.target, parameter), total,
-        f"The same for a sequence of any length `T`; an empty product is the identity. Here `T` is {steps}.",
-        assumptions=(f"T = {steps}",), references=(PASCANU,),
+        f"The same for a sequence of any length {kind}; an empty product is the identity. Here {words}.",
+        assumptions=tuple(f"{name} = {count}" for name, count in lengths.items()), references=(PASCANU,),
     )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from rnnsym.writing.boxes import COMMA, Accent, Box, Glyph, Script, row
+from rnnsym.writing.boxes import COMMA, Accent, Box, Fence, Glyph, Script, operator, row
 
 _greek = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "zeta": "ζ", "eta": "η", "theta": "θ",
@@ -26,11 +26,13 @@ SPECIAL: Mapping[str, Box] = MappingProxyType({
 LONGEST_ITALIC = 2  # xr, hh are products of letters to the eye and stay italic; a longer word is set upright
 
 
-def identifier(word: str, *, below: bool = False) -> Glyph:
+def identifier(word: str, *, below: bool = False) -> Box:
     """Spell one part of a name: a letter or two in italics, a word upright, a Greek letter by its sign.
 
     In a subscript two letters stay two letters: the i-th gate's input weight W_xi has nothing to do with ξ.
     """
+    if word == "yhat":
+        return SPECIAL[word]
     if word in GREEK and not (below and len(word) <= LONGEST_ITALIC):
         return GREEK[word]
     if word.isdigit():
@@ -52,12 +54,34 @@ def name_parts(name: str) -> tuple[Box, tuple[Box, ...]]:
 
 
 def spell(name: str, step: Box | None = None) -> Box:
-    """Spell a name with its step, if it has one, as the last subscript."""
-    base, below = name_parts(name)
+    """Spell a name with its step, if it has one, as the last subscript.
+
+    What composition adds to a name stands above it: the decoder's h is h^dec, the h that is read from the end h^←, and
+    h_back2, which holds the h of two steps before, h^(2).
+    """
+    bare, above = _marked(name)
+    base, below = name_parts(bare)
     subscripts = (*below, *((step,) if step is not None else ()))
-    if not subscripts:
+    if not subscripts and above is None:
         return base
-    joined: list[Box] = [subscripts[0]]
+    joined: list[Box] = [*subscripts[:1]]
     for subscript in subscripts[1:]:
         joined += [COMMA, subscript]
-    return Script(base, below=row(*joined))
+    return Script(base, below=row(*joined) if joined else None, above=above)
+
+
+MARKS: Mapping[str, Box] = MappingProxyType({
+    "dec_": Glyph("upright", r"\mathrm{dec}", "dec"), "bwd_": operator(r"\leftarrow", "←"),
+})
+
+
+def _marked(name: str) -> tuple[str, Box | None]:
+    """Take a name's mark off it: the prefix of a decoder or a backward copy, and the number of steps kept."""
+    marks: list[Box] = []
+    for prefix, mark in MARKS.items():
+        if name.startswith(prefix) and len(name) > len(prefix):
+            name, marks = name.removeprefix(prefix), [*marks, mark]
+    kept = re.fullmatch(r"(.+)_back(\d+)", name)
+    if kept is not None:
+        name, marks = kept[1], [*marks, Fence(Glyph("number", kept[2], kept[2]))]
+    return name, row(*marks) if marks else None

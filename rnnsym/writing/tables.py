@@ -10,16 +10,16 @@ from typing import Any
 from sympy import Integer
 
 from rnnsym.calculus.paths import cell_parameters
-from rnnsym.calculus.unrolling import StepGraph
-from rnnsym.model.expressions import Constant, Named
+from rnnsym.calculus.unrolling import BACK, StepGraph
+from rnnsym.model.expressions import Constant, Named, Variable
 from rnnsym.model.networks import Network, ParameterCount
 from rnnsym.writing.boxes import PLUS, Box, Script, number, operator, row, words
 from rnnsym.writing.derivation import Section, Table
-from rnnsym.writing.layout import Style, join, lay_out, scalar
+from rnnsym.writing.layout import Style, join, lay_out
+from rnnsym.writing.numbers import factor
 from rnnsym.writing.spelling import spell
 
 _times = operator(r"\times", "×")
-_roles = {"x": "input of step t", "target": "target", "yhat": "output", "L": "loss of one sequence"}
 
 
 def shape_box(shape: tuple[Any, ...], convention: str) -> Box:
@@ -27,18 +27,16 @@ def shape_box(shape: tuple[Any, ...], convention: str) -> Box:
     if not shape:
         return words("scalar")
     full = shape if len(shape) == 2 else (1, *shape) if convention == "row" else (*shape, 1)
-    return join([scalar(Integer(length) if isinstance(length, int) else length) for length in full], _times)
+    return join([factor(Integer(length) if isinstance(length, int) else length) for length in full], _times)
 
 
 def notation_section(graph: StepGraph, sizes: Mapping[str, int] | None, style: Style) -> Section:
     """Return the table of all names, their roles and their shapes."""
     network = graph.network
-    names: list[tuple[Named | Constant, str]] = [(network.input, _roles["x"])]
-    states = {state.name for state in graph.states}
-    names += [(a.target, "state" if a.target.name in states else "intermediate") for a in graph.cell]
-    names += [(a.target, _roles.get(a.target.name, "intermediate")) for a in graph.readout]
-    names += [(network.target.at(None), _roles["target"]), (graph.loss.target, _roles["L"])]
-    names += [(state.variable.at(0), f"initial state, {state.initial} unless given") for state in network.states]
+    names: list[tuple[Named | Constant, str]] = [(network.input, _input_role(network))]
+    names += [(a.target, _role(graph, a.target)) for a in (*graph.cell, *graph.readout)]
+    names += [(graph.target, "target"), *_loss_rows(graph)]
+    names += _initial_rows(graph)
     shared = set(cell_parameters(graph))
     names += [(p, "parameter, the same in every step" if p in shared else "parameter of the readout")
               for p in network.parameters]
@@ -47,6 +45,44 @@ def notation_section(graph: StepGraph, sizes: Mapping[str, int] | None, style: S
     return Section("notation", "Notation and shapes", _layout_text(network), (), Table(header, tuple(
         _notation_row(name, meaning, network, sizes, style) for name, meaning in names
     )))
+
+
+def _input_role(network: Network) -> str:
+    if network.reads_index:
+        return "input of step t, a row of the identity: the row of a matrix that is looked up"
+    return "input of step t" if network.input.step is not None else "the only input"
+
+
+def _role(graph: StepGraph, target: Variable) -> str:
+    if target.name == "yhat":
+        return "output, fed back" if target in graph.states else "output"
+    if BACK in target.name:
+        name, back = target.name.split(BACK)
+        return f"{name} of {back} {'step' if back == '1' else 'steps'} before"
+    return "state" if target in graph.states else "intermediate"
+
+
+def _loss_rows(graph: StepGraph) -> list[tuple[Named | Constant, str]]:
+    rows: list[tuple[Named | Constant, str]] = [(graph.loss.target, "loss of one sequence")]
+    return [(graph.step_loss.target, "loss of one output"), *rows] if graph.every else rows
+
+
+def _initial_rows(graph: StepGraph) -> list[tuple[Named | Constant, str]]:
+    rows: list[tuple[Named | Constant, str]] = []
+    for loop in graph.loops:
+        declared = {s.variable: s.initial for s in loop.loop.states}
+        start = loop.start(loop.loop.steps)
+        for state, source in loop.loop.starts.items():
+            rows.append((state.at(start), f"initial state: {_named_source(graph, source)}"))
+        rows += [(state.at(start), f"initial state, {initial} unless given")
+                 for state, initial in declared.items() if state not in loop.loop.starts]
+        if loop.loop.reads is not None and loop.loop.reads.name == "target":
+            rows.append((loop.loop.reads, "target of the step before, the decoder's input; zero at first"))
+    return rows
+
+
+def _named_source(graph: StepGraph, source: Variable) -> str:
+    return "the input" if source == graph.network.input else f"the encoder's last {source.name}"
 
 
 def _notation_row(
@@ -104,5 +140,5 @@ def _entries(shapes: list[tuple[Any, ...]]) -> Box:
 
 def _size_product(shape: tuple[Any, ...]) -> list[Box]:
     if len(shape) == 2 and shape[0] == shape[1]:
-        return [Script(scalar(shape[0]), above=number(2))]
-    return [scalar(length) for length in shape]
+        return [Script(factor(shape[0]), above=number(2))]
+    return [factor(length) for length in shape]

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 from sympy import Rational
 
-from rnnsym.calculus import rules
+from rnnsym.calculus import jacobians, rules
 from rnnsym.model import expressions as ex
 from rnnsym.model.evaluation import Arithmetic, evaluate
 
@@ -22,17 +22,24 @@ x = ex.Variable("x", (d,), ex.t)
 scalars = [ex.Variable("s", (), ex.t - 1), ex.Parameter("u", ())]
 vectors = [ex.Variable("h", (n,), ex.t - 1), ex.Variable("g", (n,), ex.t), ex.Parameter("b", (n,))]
 squares = [ex.Parameter("U", (n, n)), ex.Parameter("V", (n, n))]
+E = ex.Parameter("E", (d, n))
+JOINED = {"row": ex.Parameter("C", (d + n, n)), "column": ex.Parameter("C", (n, d + n))}
 INPUTS = {"row": ex.Parameter("W", (d, n)), "column": ex.Parameter("W", (n, d))}
 ANALYTIC: dict[str, Callable[[Any], Any]] = {
     "sqrt": np.sqrt, "tanh": np.tanh, "exp": np.exp, "sin": np.sin, "cos": np.cos,
-    "sigmoid": lambda a: 1 / (1 + np.exp(-a)), "softplus": lambda a: np.log(1 + np.exp(a)),
+    "sigmoid": lambda a: 1 / (1 + np.exp(-a)), "softplus": lambda a: np.log(1 + np.exp(a)), "log": np.log,
+    # Not analytic: the real part decides, the imaginary part is the derivative on that side.
+    "step": lambda a: np.heaviside(np.real(a), 0.0), "sign": lambda a: np.sign(np.real(a)),
+    "abs": lambda a: a * np.sign(np.real(a)),
+    "round": lambda a: np.floor(np.real(a) + 0.5) + (1j * np.imag(a) if np.iscomplexobj(a) else 0),
 }
-_functions = st.sampled_from(["tanh", "sigmoid", "softplus", "sin", "cos"])
+_functions = st.sampled_from(["tanh", "sigmoid", "softplus", "sin", "cos", "abs", "sign", "round"])
+_relations = st.sampled_from([">", "<", ">=", "<="])
 _numerals = st.sampled_from([-2, -1, 1, 2, "1/2"]).map(ex.Numeral)
 
 
 def names(convention: str) -> list[Any]:
-    return [x, *scalars, *vectors, *squares, INPUTS[convention]]
+    return [x, *scalars, *vectors, *squares, E, INPUTS[convention], JOINED[convention]]
 
 
 def _tame(expression: ex.Expression) -> ex.Expression:
@@ -45,9 +52,11 @@ def scalar(draw: st.DrawFn, depth: int, convention: str) -> ex.Expression:
     if depth == 0 or draw(st.integers(0, 3)) == 0:
         return draw(st.one_of(st.sampled_from(scalars), _numerals, st.just(ex.Constant("dt", "1/20"))))
     inner, wide = scalar(depth - 1, convention), vector(depth - 1, convention)
-    match draw(st.integers(0, 4)):
+    match draw(st.integers(0, 5)):
         case 0:
             return draw(wide) @ draw(wide)
+        case 5:
+            return ex.Reduction("logsumexp", draw(wide))
         case 1 | 2:
             operand = draw(st.one_of(wide, matrix(depth - 1, convention)))
             return ex.Reduction(draw(st.sampled_from(["sum", "mean"])), operand)
@@ -60,10 +69,17 @@ def vector(draw: st.DrawFn, depth: int, convention: str) -> ex.Expression:
     if depth == 0 or draw(st.integers(0, 3)) == 0:
         return draw(st.sampled_from(vectors))
     inner, square = vector(depth - 1, convention), matrix(depth - 1, convention)
-    match draw(st.integers(0, 4)):
+    match draw(st.integers(0, 7)):
+        case 5:
+            return ex.Softmax(draw(inner))
         case 0:
             weights = INPUTS[convention]
             return x @ weights if convention == "row" else weights @ x
+        case 6:
+            joined, weights = ex.Concatenation(x, draw(inner)), JOINED[convention]
+            return joined @ weights if convention == "row" else weights @ joined
+        case 7:
+            return draw(st.sampled_from([ex.Lookup(x, E), ex.Projection(draw(inner), draw(st.sampled_from(squares)))]))
         case 1 | 2:
             return draw(inner) @ draw(square) if convention == "row" else draw(square) @ draw(inner)
         case _:
@@ -87,9 +103,17 @@ def matrix(draw: st.DrawFn, depth: int, convention: str) -> ex.Expression:
 @st.composite
 def _entry_by_entry(draw: st.DrawFn, own: Any, other: Any) -> ex.Expression:
     first = draw(own)
-    match draw(st.integers(0, 5)):
+    match draw(st.integers(0, 8)):
         case 0:
             return -first
+        case 6:
+            condition = ex.Comparison(draw(_relations), draw(other), draw(other))
+            return ex.Selection(condition, first, draw(other))
+        case 7:
+            condition = ex.Comparison(draw(_relations), draw(other), ex.ZERO)
+            return ex.multiply(draw(other), ex.Selection(condition, ex.ZERO, first))
+        case 8:
+            return ex.Extremum(draw(st.sampled_from(["maximum", "minimum"])), draw(other), first)
         case 1:
             return ex.OrderedSum(first, draw(other), ex.Negative(draw(other)))
         case 2:
@@ -163,7 +187,7 @@ def wrong_jacobians(expression: ex.Expression, convention: str, seed: int) -> li
     wrong = []
     for name in names(convention):
         if name.rank < 2:
-            found = rules.jacobian(expression, seeded(name).get)
+            found = jacobians.jacobian(expression, seeded(name).get)
             value = point.value(found) if found is not None else np.zeros(shape(expression) + shape(name))
             if differ(value, point.derivative(expression, name)):
                 wrong.append(name.name)

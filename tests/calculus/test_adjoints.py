@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from rnnsym.calculus.adjoints import adjoint_recursion, is_fused
+from rnnsym.calculus.binding import Assignment
 from rnnsym.calculus.notation import Adjoint
-from rnnsym.calculus.unrolling import Assignment, graph_of
-from rnnsym.model.cells import Cell, cells, entries
+from rnnsym.calculus.unrolling import graph_of
+from rnnsym.model.cell_table import entries
+from rnnsym.model.cells import Cell, cells
 from rnnsym.model.expressions import ONE, ZERO, Outer, T, Variable, t
 from rnnsym.model.networks import Network
 
@@ -30,7 +32,7 @@ def test_the_notes_network_by_hand() -> None:
     assert RECURSION.carry == {o: Adjoint(a) @ W_h.T}
     assert RECURSION.step_gradients == {W_i: Outer(x, Adjoint(a)), W_h: Outer(o.at(t - 1), Adjoint(a)), b: Adjoint(a)}
     assert RECURSION.readout_gradients == {W_o: Outer(o.at(T), Adjoint(z)), b_o: Adjoint(z)}
-    assert RECURSION.input == Adjoint(a) @ W_i.T
+    assert RECURSION.loops[0].input == Adjoint(a) @ W_i.T
 
 
 def test_without_fusion_the_slope_of_the_loss_comes_first() -> None:

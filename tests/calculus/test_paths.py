@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from sympy import Symbol
 
-from rnnsym.calculus.notation import Chain, DescendingProduct, Immediate, Stack, Total
-from rnnsym.calculus.paths import EXPLICIT_FACTORS, general_term, paths, readout_blocks, state_symbol, step_blocks
+from rnnsym.calculus.notation import Chain, DescendingProduct, Immediate, Stack, SumOverSteps, Total
+from rnnsym.calculus.paths import EXPLICIT_FACTORS, general_sum, paths, readout_blocks, state_at, step_blocks
 from rnnsym.calculus.unrolling import graph_of
-from rnnsym.model.cells import Cell, cells, entries
+from rnnsym.model.cell_table import entries
+from rnnsym.model.cells import Cell, cells
 from rnnsym.model.expressions import ONE, Diagonal, Expression, MatrixProduct, Parameter, T, Variable, t
 from rnnsym.model.networks import Network
 
@@ -51,18 +53,20 @@ def test_there_is_one_path_a_step_and_long_ones_end_in_a_product(steps: int) -> 
     assert [path.step for path in found[W_h]] == list(range(steps, 0, -1))
 
 
-def test_the_general_term_runs_down_from_the_last_step() -> None:
-    links = DescendingProduct(Total(o, o.at(t - 1)), t, T, t + 1)
-    assert general_term(GRAPH, W_h, t) == Chain(Total(L, yhat), Total(yhat, o.at(T)), links, Immediate(o.at(t), W_h))
+def test_the_general_sum_runs_down_from_the_last_step() -> None:
+    i, j = Symbol("i", integer=True), Symbol("j", integer=True)
+    links = DescendingProduct(Total(o, o.at(t - 1)), t, T, j + 1)
+    term = Chain(Total(L, yhat), Total(yhat, o.at(T)), links, Immediate(o.at(j), W_h))
+    assert general_sum(GRAPH, W_h, i, j) == SumOverSteps(term, j, 1, T)
 
 
 def test_several_states_travel_as_one_stack() -> None:
     graph = graph_of(Network(cells["lstm"], entries["lstm"].readout))
     c, h = graph.states
-    assert state_symbol(graph) == Stack(c, h)
+    assert state_at(graph.only_loop(), t) == Stack(c, h)
     second = paths(graph, 2)[graph.network.parameters[0]][1].term
     assert second.args[2] == Total(Stack(c.at(2), h.at(2)), Stack(c.at(1), h.at(1)))
-    assert {(block.of.name, block.by.name) for block in step_blocks(graph)} == {
+    assert {(block.of.name, block.by.name) for block in step_blocks(graph.only_loop())} == {
         ("c", "c"), ("c", "h"), ("h", "c"), ("h", "h"),
     }
     assert [block.by for block in readout_blocks(graph)] == [h.at(T)]
@@ -73,13 +77,13 @@ def slope(state: Expression) -> Diagonal:
 
 
 def test_the_step_jacobian_of_the_notes_network_in_both_conventions() -> None:
-    (block,) = step_blocks(GRAPH)
+    (block,) = step_blocks(GRAPH.only_loop())
     assert block.value == MatrixProduct(slope(o), W_h.T)
     column = Network(Cell.from_equations("column", "o = tanh(W_i @ x + W_h @ o_prev + b)"), "yhat = sigmoid(W_o @ o)")
-    (block,) = step_blocks(graph_of(column))
+    (block,) = step_blocks(graph_of(column).only_loop())
     assert block.value == MatrixProduct(slope(column.states[0].variable), column.parameters[1])
 
 
 def test_a_step_that_forgets_its_state_has_no_block() -> None:
     forgetful = Network(Cell.from_equations("mine", "h = tanh(x @ W) + 0 * h_prev"), "yhat = sigmoid(h @ V)")
-    assert step_blocks(graph_of(forgetful)) == ()
+    assert step_blocks(graph_of(forgetful).only_loop()) == ()

@@ -9,18 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnsym.calculus.unrolling import (
-    MAX_STEPS,
-    Assignment,
-    StepGraph,
-    _Names,
-    at_last_step,
-    graph_of,
-    names_in,
-    unroll,
-)
+from rnnsym.calculus.binding import Assignment, Names, names_in
+from rnnsym.calculus.unrolling import BACK, MAX_STEPS, StepGraph, at_last_step, graph_of, unroll
 from rnnsym.errors import DerivationError
-from rnnsym.model.cells import Cell, cells, entries
+from rnnsym.model.cell_table import entries
+from rnnsym.model.cells import Cell, cells
 from rnnsym.model.expressions import Elementwise, Expression, Named, Parameter, T, Variable, rebuild, t, walk
 from rnnsym.model.networks import Network
 
@@ -63,11 +56,22 @@ def stepless(expression: Expression) -> Expression:
     return rebuild(expression, lambda node: node.at(None) if isinstance(node, Variable) else None)
 
 
+def far_back(expression: Expression) -> Expression:
+    """What a register held one step before is the state of several steps before."""
+    def change(node: Expression) -> Expression | None:
+        if not isinstance(node, Variable) or BACK not in node.name:
+            return None
+        name, _, back = node.name.partition(BACK)
+        return Variable(name, node.shape, node.step - int(back))
+
+    return rebuild(expression, change)
+
+
 @every
 def test_inlining_the_bound_names_gives_the_equations_back(name: str) -> None:
     net = NETWORKS[name]
     graph = graph_of(net)
-    cell = inlined(graph.cell, {e.target.name for e in net.equations})
+    cell = {name: far_back(one) for name, one in inlined(graph.cell, {e.target.name for e in net.equations}).items()}
     assert cell == {e.target.name: e.expression for e in net.equations}
     readout = inlined(graph.readout, {e.target.name for e in net.readout_equations})
     assert {key: stepless(one) for key, one in readout.items()} == {
@@ -79,7 +83,7 @@ def test_inlining_the_bound_names_gives_the_equations_back(name: str) -> None:
 def test_each_name_is_assigned_once_and_before_its_uses(name: str) -> None:
     graph = graph_of(NETWORKS[name])
     known: set[Any] = {graph.network.input.at(step) for step in (1, 2, 3)} | set(graph.network.parameters)
-    known |= {state.at(0) for state in graph.states} | {graph.network.target.at(None)}
+    known |= {state.at(0) for state in graph.states} | {graph.target}
     for assignment in unroll(graph, 3):
         assert set(names_in(assignment.value)) <= known
         assert assignment.target not in known
@@ -123,7 +127,7 @@ short_names = st.from_regex(r"\A[a-z](_[a-z])?[0-9]?\Z")
 
 @given(st.sets(short_names, max_size=20), st.lists(st.sampled_from("auvqz"), max_size=30))
 def test_fresh_names_never_repeat(used: set[str], wishes: list[str]) -> None:
-    names = _Names(set(used))
+    names = Names(set(used))
     given_names = [names.fresh(wish) for wish in wishes]
     assert len(set(given_names)) == len(given_names)
     assert not set(given_names) & used

@@ -15,7 +15,8 @@ import pytest
 from rnnsym.calculus.notation import Labelled
 from rnnsym.errors import DerivationError
 from rnnsym.model import expressions as ex
-from rnnsym.model.cells import Cell, cells, entries
+from rnnsym.model.cell_table import entries
+from rnnsym.model.cells import Cell, cells
 from rnnsym.model.networks import Network
 from rnnsym.writing.derivation import RULES, Derivation, Step
 from rnnsym.writing.documents import equation_lines, side_condition

@@ -31,6 +31,7 @@ N = ex.Numeral
 a, b, c, g, h, hp, r, o = V("a"), V("b"), V("c"), V("g", step=None), V("h"), V("h", step=t - 1), V("r"), V("o")
 x, u, s, dt = V("x", (d,)), V("u", ()), ex.Parameter("s", ()), ex.Constant("dt", "1/20")
 W, U, M = ex.Parameter("W", (n, n)), ex.Parameter("U_h", (n, n)), ex.Parameter("W_xr", (d, n))
+JOINED, G = ex.Parameter("W", (d + n, n)), V("g", (d + n,), None)
 L, yhat, target = V("L", (), None), V("yhat", step=None), V("target", step=None)
 
 ROWS: list[tuple[ex.Expression, str, str]] = [
@@ -134,6 +135,11 @@ ROWS: list[tuple[ex.Expression, str, str]] = [
         "(∏_{t=T↓j+1} ∂h_t/∂h_{t−1})",
     ),
     (
+        no.AscendingProduct(no.Total(h, V("h", step=t + 1)), t, 1, j - 1),
+        r"\left(\prod_{t = 1 \uparrow j - 1} \frac{\partial h_{t}}{\partial h_{t+1}}\right)",
+        "(∏_{t=1↑j−1} ∂h_t/∂h_{t+1})",
+    ),
+    (
         no.SumOverSteps(ex.Outer(x, no.Adjoint(h)), t, 1, 3),
         r"\sum_{t = 1}^{3} x_{t}^{\top}\delta_{t}^{h}",
         "∑_{t=1}^{3} x_tᵀ δ_t^h",
@@ -161,8 +167,41 @@ ROWS: list[tuple[ex.Expression, str, str]] = [
     (no.Adjoint(V("u_1")), r"\delta_{t}^{u_{1}}", "δ_t^{u_1}"),
     (no.Adjoint(V("u1")), r"\delta_{t}^{u_{1}}", "δ_t^{u_1}"),
     (ex.Reduction("sum", W) + s, r"\sum_{ij} [W]_{ij} + s", "∑_{ij} [W]_ij + s"),
+    (ex.Elementwise("abs", a - b), r"\lvert a_{t} - b_{t}\rvert", "|a_t − b_t|"),
+    (ex.Elementwise("abs", a) * b, r"\lvert a_{t}\rvert  \odot b_{t}", "|a_t| ⊙ b_t"),
+    (ex.Elementwise("round", u), r"\mathrm{round}(u_{t})", "round(u_t)"),
+    (ex.Softmax(a @ W) * b, r"\mathrm{softmax}(a_{t}W) \odot b_{t}", "softmax(a_t W) ⊙ b_t"),
+    (ex.Reduction("logsumexp", a) - u, r"\mathrm{logsumexp}(a_{t}) - u_{t}", "logsumexp(a_t) − u_t"),
+    (ex.Extremum("maximum", a, b + c), r"\max(a_{t} , b_{t} + c_{t})", "max(a_t, b_t + c_t)"),
+    (ex.Extremum("minimum", a, N(1)) ** 2, r"(\min(a_{t} , 1))^{2}", "(min(a_t, 1))²"),
+    (ex.Comparison("<=", a, b) * c, r"[a_{t} \leq b_{t}] \odot c_{t}", "[a_t ≤ b_t] ⊙ c_t"),
+    (
+        ex.Selection(ex.Comparison(">", a, N(0)), tanh(a), a / b),
+        r"\begin{cases}\tanh(a_{t}) & \text{if } a_{t} > 0 \\ \frac{a_{t}}{b_{t}} & \text{otherwise}\end{cases}",
+        "{tanh(a_t) if a_t > 0, a_t/b_t otherwise}",
+    ),
+    (
+        ex.Hadamard(ex.Selection(ex.Comparison(">=", u, s), a, N(0)), b) + c,
+        r"\left(\begin{cases}a_{t} & \text{if } u_{t} \geq s \\ 0 & \text{otherwise}\end{cases}\right)"
+        r" \odot b_{t} + c_{t}",
+        "({a_t if u_t ≥ s, 0 otherwise}) ⊙ b_t + c_t",
+    ),
+    (ex.Selection(s, a, b), r"\begin{cases}a_{t} & \text{if } s = 1 \\ b_{t} & \text{otherwise}\end{cases}",
+     "{a_t if s = 1, b_t otherwise}"),
     (a @ W @ b, r"\langle a_{t}W , b_{t}\rangle", "⟨a_t W, b_t⟩"),
     ((a @ b) * c, r"\langle a_{t} , b_{t}\rangle c_{t}", "⟨a_t, b_t⟩ c_t"),
+    (ex.Size((d + n) * n), r"n(d + n)", "n (d + n)"),
+    (ex.Size(2 * n + d), r"d + 2n", "d + 2 n"),
+    (ex.Concatenation(x, hp), r"[x_{t} , h_{t-1}]", "[x_t, h_{t−1}]"),
+    (ex.Concatenation(x, hp) @ JOINED, r"[x_{t} , h_{t-1}]W", "[x_t, h_{t−1}] W"),
+    (ex.Concatenation(ex.zeros((d, n)), ex.IdentityMatrix(n)), r"[0 ; I]", "[0; I]"),
+    (ex.Part(G, (d, n), 0), r"(g)_{1:d}", "(g)_{1:d}"),
+    (ex.Part(G, (d, n), 1), r"(g)_{d+1:d+n}", "(g)_{d+1:d+n}"),
+    (ex.Part(no.Adjoint(h) @ JOINED.T, (d, n), 0), r"(\delta_{t}^{h}W^{\top})_{1:d}", "(δ_t^h Wᵀ)_{1:d}"),
+    (ex.Part(G, (d, n), 1) * a, r"(g)_{d+1:d+n} \odot a_{t}", "(g)_{d+1:d+n} ⊙ a_t"),
+    (ex.Lookup(x, M), r"x_{t}W_{xr}", "x_t W_xr"),
+    (ex.Projection(a + b, W.T), r"(a_{t} + b_{t})W^{\top}", "(a_t + b_t) Wᵀ"),
+    (ex.Scatter(x, no.Adjoint(h)), r"x_{t}^{\top}\delta_{t}^{h}", "x_tᵀ δ_t^h"),
 ]
 
 COLUMNS: list[tuple[ex.Expression, str, str]] = [
@@ -171,6 +210,11 @@ COLUMNS: list[tuple[ex.Expression, str, str]] = [
     (ex.Outer(a + b, c), r"(a_{t} + b_{t})c_{t}^{\top}", "(a_t + b_t) c_tᵀ"),
     (a @ W, r"a_{t}^{\top}W", "a_tᵀ W"),
     (ex.Outer(ex.Ones((n,)), a @ W), r"\mathbf{1}a_{t}^{\top}W", "𝟏 a_tᵀ W"),
+    (ex.Concatenation(x, hp), r"[x_{t} ; h_{t-1}]", "[x_t; h_{t−1}]"),
+    (ex.Concatenation(ex.zeros((d, n)), ex.IdentityMatrix(n)), r"[0 ; I]", "[0; I]"),
+    (ex.Lookup(x, M), r"W_{xr}^{\top}x_{t}", "W_xrᵀ x_t"),
+    (ex.Projection(a, W.T), r"Wa_{t}", "W a_t"),
+    (ex.Scatter(x, no.Adjoint(h)), r"x_{t}(\delta_{t}^{h})^{\top}", "x_t (δ_t^h)ᵀ"),
 ]
 
 
@@ -193,7 +237,7 @@ def kinds(expression: Basic) -> set[type]:
 def test_every_kind_of_node_is_in_the_table() -> None:
     covered = set().union(*(kinds(expression) for expression, _, _ in ROWS))
     assert set(_layouts) - covered == set()
-    assert len(_layouts) == 27
+    assert len(_layouts) == 37
 
 
 @pytest.mark.parametrize("expression", [row[0] for row in ROWS], ids=[text for _, _, text in ROWS])

@@ -11,8 +11,9 @@ from rnnsym.model import expressions as ex
 from rnnsym.model.cells import Cell
 from rnnsym.model.networks import Network
 from rnnsym.writing.latex import latex
-from rnnsym.writing.layout import Style, lay_out, scalar, style_of
+from rnnsym.writing.layout import Style, lay_out, style_of
 from rnnsym.writing.mathml import mathml
+from rnnsym.writing.numbers import scalar
 from rnnsym.writing.plain import plain
 from rnnsym.writing.spelling import GREEK, identifier, spell
 
