@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from rnnsym.calculus.unrolling import graph_of
+from rnnsym.calculus.unrolling import BACK, graph_of
 from rnnsym.errors import DataError, DerivationError
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.numerics.emission import numpy_source
 from rnnsym.numerics.loading import load_source
-from rnnsym.numerics.validation import Arguments, Float, validate
+from rnnsym.numerics.validation import Arguments, Float, Given, validate
 
 BACKENDS = ("numpy",)
 
@@ -27,6 +27,10 @@ class CompiledNetwork:
     Shapes: ``parameters`` {name: array of the parameter's shape}; ``inputs`` (batch, T, d), or (T, d) for one sequence;
     ``targets`` (batch, k), or (k,); ``initial_state`` {state: (batch, n) or (n,)}, absent states start at their
     declared value, zero by default; ``lengths`` (batch,) whole numbers from 1 to T, steps past them change nothing.
+    With an output at every step targets are (batch, T, k), with one input inputs (batch, d); a decoder's targets
+    (batch, S, k) have ``target_lengths`` of their own. Rows that the cell looks up, ``E[x]``, are whole numbers
+    (batch, T); classes of a softmax cross-entropy may be, (batch,) or (batch, T). A state that reaches k > 1 steps
+    back starts from (batch, k, n), the oldest first.
     Everything is computed in float64; what is returned is fresh, and no argument is changed. Copies, pickled ones too,
     are compiled anew.
     """
@@ -40,20 +44,44 @@ class CompiledNetwork:
         return compile_network, (self.network, self.backend)  # a module can be neither pickled nor copied: made again
 
     def loss(
-        self, parameters: Any, inputs: Any, targets: Any, initial_state: Any = None, lengths: Any = None
+        self,
+        parameters: Any,
+        inputs: Any,
+        targets: Any,
+        initial_state: Any = None,
+        lengths: Any = None,
+        *,
+        target_lengths: Any = None,
     ) -> float:
         """L = mean over the batch of the sum over outputs. Raises DataError for arguments that do not fit."""
-        found = validate(self.network, parameters, inputs, targets, initial_state, lengths)
+        given = Given(parameters, inputs, targets, initial_state, lengths, target_lengths)
+        found = validate(self.network, given)
         with np.errstate(all="ignore"):
-            value = float(self._module.loss(*_positional(found, found.targets), found.initial_state, found.lengths))
+            value = float(self._module.loss(found.parameters, self._inputs(found), found.targets, **self._rest(found)))
         self._check_finite({"the loss": np.asarray(value)}, found)
         return value
 
-    def predict(self, parameters: Any, inputs: Any, initial_state: Any = None, lengths: Any = None) -> Float:
-        """ŷ, of shape (batch, k), or (k,) for one sequence. Raises DataError for arguments that do not fit."""
-        found = validate(self.network, parameters, inputs, None, initial_state, lengths, predict=True)
+    def predict(
+        self,
+        parameters: Any,
+        inputs: Any,
+        initial_state: Any = None,
+        lengths: Any = None,
+        *,
+        steps: int | None = None,
+        targets: Any = None,
+        target_lengths: Any = None,
+    ) -> Float:
+        """ŷ, of shape (batch, k), or (k,) for one sequence; of every step (batch, T, k), zero past a sequence's end.
+
+        Where outputs are fed back ``steps`` says how many there are; a decoder with a teacher needs the ``targets``.
+        Raises DataError for arguments that do not fit.
+        """
+        given = Given(parameters, inputs, targets, initial_state, lengths, target_lengths, steps)
+        found = validate(self.network, given, predict=True)
+        extra = [found.steps] if self.network.feeds_back else [found.targets] if self.network.forced else []
         with np.errstate(all="ignore"):
-            output = self._module.predict(*_positional(found), found.initial_state, found.lengths)
+            output = self._module.predict(found.parameters, self._inputs(found), *extra, **self._rest(found))
         self._check_finite({"the output": output}, found)
         return np.array(output[0] if found.single else output)
 
@@ -65,6 +93,8 @@ class CompiledNetwork:
         initial_state: Any = None,
         lengths: Any = None,
         wrt: Iterable[str] | None = None,
+        *,
+        target_lengths: Any = None,
     ) -> tuple[float, dict[str, Float]]:
         """L and {name: ∂L/∂name}, each gradient in the shape of what it belongs to.
 
@@ -72,13 +102,49 @@ class CompiledNetwork:
         Raises DataError for arguments that do not fit, and where a gradient overflows.
         """
         names = self._wanted(wrt)
-        found = validate(self.network, parameters, inputs, targets, initial_state, lengths)
+        given = Given(parameters, inputs, targets, initial_state, lengths, target_lengths)
+        found = validate(self.network, given)
         with np.errstate(all="ignore"):
             value, gradients = self._module.value_and_grad(
-                *_positional(found, found.targets), found.initial_state, found.lengths, names
+                found.parameters, self._inputs(found), found.targets, **self._rest(found), wrt=self._kept(names)
             )
-        self._check_finite({"the loss": np.asarray(value), **gradients}, found)
-        return float(value), {name: _own_shape(name, gradient, found) for name, gradient in gradients.items()}
+        joined = {name: self._joined(name, gradients) for name in names}
+        self._check_finite({"the loss": np.asarray(value), **joined}, found)
+        return float(value), {name: self._own_shape(name, gradient, found) for name, gradient in joined.items()}
+
+    def _inputs(self, found: Arguments) -> Any:
+        """The inputs as the module reads them: a single step is a sequence of one."""
+        return found.inputs[:, None] if self.network.shape_of_steps.single_step else found.inputs
+
+    def _rest(self, found: Arguments) -> dict[str, Any]:
+        rest = {"initial_state": _registers(found.initial_state, self.network), "lengths": found.lengths}
+        decodes = self.network.shape_of_steps.decodes
+        return rest | ({"target_lengths": found.target_lengths} if decodes else {})
+
+    def _lags(self) -> dict[str, int]:
+        return {state.variable.name: state.lag for state in self.network.states}
+
+    def _kept(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The module's names of gradients: a state that reaches several steps back has one a step."""
+        lags = self._lags()
+        return tuple(one for name in names
+                     for one in (name, *(f"{name[:-2]}{BACK}{back}_0" for back in range(1, lags.get(name[:-2], 1)))))
+
+    def _joined(self, name: str, gradients: Mapping[str, Float]) -> Float:
+        """∂L by an initial state of several steps, the oldest first."""
+        own = self._kept((name,))
+        return gradients[name] if len(own) == 1 else np.stack([gradients[one] for one in reversed(own)], axis=1)
+
+    def _own_shape(self, name: str, gradient: Float, found: Arguments) -> Float:
+        """Give a gradient the shape of what it belongs to: one sequence has no batch axis, a shared state none."""
+        if name in found.parameters:
+            return gradient
+        if name == "inputs" and self.network.shape_of_steps.single_step:
+            gradient = gradient[:, 0]
+        given = (found.initial_state or {}).get(name.removesuffix("_0"))
+        if given is not None:
+            return gradient.sum(axis=0) if given.ndim < gradient.ndim else gradient
+        return gradient[0] if found.single else gradient
 
     def _wanted(self, wrt: Iterable[str] | None) -> tuple[str, ...]:
         parameters = tuple(p.name for p in self.network.parameters)
@@ -88,7 +154,8 @@ class CompiledNetwork:
             names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
         except TypeError:
             raise DataError(f"wrt: expected names of gradients, but it is {wrt!r:.80}") from None
-        known = (*parameters, "inputs", *(f"{state.variable.name}_0" for state in self.network.states))
+        inputs = () if self.network.reads_index else ("inputs",)  # a row's number has no derivative
+        known = (*parameters, *inputs, *(f"{state.variable.name}_0" for state in self.network.states))
         for name in names:
             if name not in known:
                 raise DataError(f"wrt: unknown name {name!r}; the names are {', '.join(known)}")
@@ -105,22 +172,23 @@ class CompiledNetwork:
         if np.isfinite(entry.output_lower) and entry.link is not None and "sigmoid" not in self.network.readout:
             bounds = f"{entry.output_lower:g} and {entry.output_upper:g}"
             return f"{entry.name} needs outputs between {bounds}: end the readout in {entry.link}"
-        steps = arguments.inputs.shape[1]
+        steps = arguments.steps
         return f"a value overflowed or left a function's domain within T = {steps} steps: use smaller weights"
 
 
-def _positional(arguments: Arguments, *targets: Any) -> tuple[Any, ...]:
-    return (arguments.parameters, arguments.inputs, *targets)
-
-
-def _own_shape(name: str, gradient: Float, arguments: Arguments) -> Float:
-    """Give a gradient the shape of the argument it belongs to: one sequence has no batch axis, a shared state none."""
-    if name in arguments.parameters:
-        return gradient
-    given = (arguments.initial_state or {}).get(name.removesuffix("_0"))
-    if given is not None:
-        return gradient.sum(axis=0) if given.ndim < gradient.ndim else gradient
-    return gradient[0] if arguments.single else gradient
+def _registers(initial_state: dict[str, Float] | None, network: Network) -> dict[str, Float] | None:
+    """Lay what a state of several steps starts from into its registers: the newest is the state itself."""
+    if initial_state is None:
+        return None
+    found: dict[str, Float] = {}
+    for state in network.states:
+        name, value = state.variable.name, initial_state.get(state.variable.name)
+        if value is None or state.lag == 1:
+            found |= {} if value is None else {name: value}
+            continue
+        newest_first = np.flip(np.moveaxis(value, value.ndim - 1 - state.variable.rank, 0), axis=0)
+        found |= {f"{name}{BACK}{back}" if back else name: one for back, one in enumerate(newest_first)}
+    return found
 
 
 def compile_network(network: Network, backend: str = "numpy") -> CompiledNetwork:

@@ -1,22 +1,20 @@
-"""The NumPy module of a network: one step's expressions inside a loop over T, forward and backward."""
+"""The NumPy module of a network: one step's expressions inside loops over the steps, forward and backward."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from rnnsym.calculus.adjoints import AdjointRecursion, adjoint_recursion, is_fused
 from rnnsym.calculus.notation import Adjoint
-from rnnsym.calculus.unrolling import Assignment, StepGraph, names_in
-from rnnsym.errors import DerivationError
-from rnnsym.model.activations import activations
-from rnnsym.model.expressions import ZERO, Expression, Parameter, Size, Variable, t, walk
+from rnnsym.calculus.unrolling import StepGraph
+from rnnsym.model.expressions import ONE, Expression, Parameter, Variable, t
 from rnnsym.model.losses import losses
-from rnnsym.numerics.identifiers import Identifiers
-from rnnsym.numerics.lines import broken, filled
-from rnnsym.numerics.printing import BatchPrinter
-from rnnsym.writing.layout import lay_out, style_of
-from rnnsym.writing.plain import plain
+from rnnsym.numerics.lines import broken
+from rnnsym.numerics.loops import LoopEmitter, backward_values
+from rnnsym.numerics.preamble import head, helper_functions
+from rnnsym.numerics.setting import Setting, tuple_of
+
+OPTIONAL = "initial_state=None, lengths=None"
 
 
 class Emitter:
@@ -25,202 +23,205 @@ class Emitter:
     def __init__(self, graph: StepGraph) -> None:
         self.graph = graph
         self.network = graph.network
-        self.recursion: AdjointRecursion = adjoint_recursion(graph)
-        self.names = Identifiers()
-        for name in (*self.network.parameters, *self.network.constants, self.network.input, *graph.states):
-            self.names(name)  # the user's own names come first, so that ours give way
-        self.printer = BatchPrinter(self.names)
+        self.setting = Setting.of(graph)
+        self.names, self.printer, self.code = self.setting.names, self.setting.printer, self.setting.code
+        self.weight = Variable("weight", (), t if graph.every else None)
+        weight = self.weight if graph.every else ONE
+        self.recursion: AdjointRecursion = adjoint_recursion(graph, weight=weight)
+        self.loops = [self._loop(number) for number in range(len(graph.loops))]
 
-    def source(self) -> str:
-        """Return the module's text."""
-        parts = (self._forward, self._readout, self._losses, self._predict, self._loss, self._value_and_grad)
-        bodies = ["\n".join(broken(part())) for part in parts]
-        return "\n\n\n".join(["\n".join(self._head()), *bodies]) + "\n"  # the head last: it defines what was used
+    def _loop(self, number: int) -> LoopEmitter:
+        graph = self.graph.loops[number]
+        second = "decode" if self.network.shape_of_steps.decodes else "from_the_end"
+        function, tape = (second, f"tape_{second}") if number else ("forward", "tape")
+        kept: tuple[Variable, ...] = ()
+        if self.graph.every and graph in self.graph.reading:
+            kept = tuple(dict.fromkeys((self.loss_argument, self.graph.output))) if self.fed else graph.states
+        return LoopEmitter(self.setting, self.recursion.loops[number], function, kept, tape)
 
-    def code(self, expression: Expression) -> str:
-        """Return the NumPy code of an expression."""
-        return str(self.printer.doprint(expression))
+    @property
+    def fed(self) -> bool:
+        """Whether the loop computes the outputs."""
+        return self.network.feeds_back
 
-    def _head(self) -> Iterator[str]:
-        network = self.network
-        yield f'"""Loss and gradient of the network {network.cell.name} ({network.topology}, {network.loss}).'
-        yield ""
-        yield from (line for equation in self._equation_lines() for line in filled(f"    {equation}"))
-        yield ""
-        yield "A batch is the first axis of everything but the parameters. Made by rnnsym from the equations above."
-        yield '"""'
-        yield ""
-        yield "import numpy as np"
-        yield ""
-        yield from broken([f"PARAMETERS = {_tuple(f'{chr(34)}{p.name}{chr(34)}' for p in self.network.parameters)}"])
-        yield from (f"{self.names(c)} = {float(c.value)!r}" for c in self.network.constants)
-        for name in sorted(self.printer.functions):
-            if activations[name].helper:
-                yield f"\n{activations[name].helper.rstrip()}"
-
-    def _equation_lines(self) -> list[str]:
-        style = style_of(self.network)
-        assignments = (*self.graph.cell, *self.graph.readout, self.graph.loss)
-        return [f"{plain(lay_out(a.target, style))} = {plain(lay_out(a.value, style))}" for a in assignments]
-
-    def _shape(self, name: Any, batched: bool = True) -> str:
-        sizes = [str(length) for length in name.shape]
-        return _tuple((["batch"] if batched else []) + sizes)
-
-    def _unpack(self, expressions: Iterable[Expression]) -> Iterator[str]:
-        used = {name for expression in expressions for name in names_in(expression)}
-        for parameter in self.network.parameters:
-            if parameter in used:
-                yield f'    {self.names(parameter)} = parameters["{parameter.name}"]  # {self._shape(parameter, False)}'
-
-    def _sizes(self, expressions: Iterable[Expression]) -> Iterator[str]:
-        """Assign the sizes that the code of ``expressions`` or a zero state needs, each from an array that bears it."""
-        needed = dict.fromkeys(
-            symbol
-            for expression in expressions
-            for node in walk(expression)
-            if not isinstance(node, Parameter | Variable | Adjoint)
-            for symbol in _own_sizes(node)
-        )
-        for symbol in needed:
-            yield f"    {self.names(symbol)} = {self._source_of(symbol)}"
-
-    def _source_of(self, symbol: Any) -> str:
-        for parameter in self.network.parameters:
-            if symbol in parameter.shape:
-                return f'parameters["{parameter.name}"].shape[{tuple(parameter.shape).index(symbol)}]'
-        if symbol in self.network.input.shape:
-            return "inputs.shape[2]"
-        raise DerivationError(f"the size {symbol} belongs to no parameter and no input: annotate it as a number")
-
-    def _step_values(self) -> list[Expression]:
-        return [a.value for a in self.graph.cell]
-
-    def _forward(self) -> Iterator[str]:
-        state = [self.names(s) for s in self.graph.states]
-        yield "def forward(parameters, inputs, initial_state=None, lengths=None):"
-        yield f'    """Return the last state ({", ".join(state)}), what the way back reads, and who runs when."""'
-        yield from self._unpack(self._step_values())
-        yield from self._sizes([*self._step_values(), *(Size(n) for s in self.graph.states for n in s.shape)])
-        yield "    batch, steps = inputs.shape[:2]"
-        yield "    given = {} if initial_state is None else initial_state"
-        for s in self.network.states:
-            yield self._start(s)
-        yield "    active = None"
-        yield "    if lengths is not None:  # past a sequence's end its last step is repeated, from the same state"
-        yield "        active = np.arange(steps) < np.asarray(lengths)[:, None]  # (batch, T)"
-        yield "        last = np.asarray(lengths)[:, None] - 1"
-        yield "        inputs = inputs[np.arange(batch)[:, None], np.minimum(np.arange(steps), last)]"
-        for s in self.graph.states:
-            yield f"    {self.names(s.at(t - 1))} = {self.names(s)}"
-        yield "    tape = []"
-        yield "    for step in range(steps):"
-        yield f"        {self.names(self.network.input)} = inputs[:, step]  # {self._shape(self.network.input)}"
-        for s in self.graph.states:
-            yield self._previous(s)
-        for a in self.graph.cell:
-            yield f"        {self.names(a.target)} = {self.code(a.value)}  # {self._shape(a.target)}"
-        yield f"        tape.append({self._tape()})"
-        yield f"    return {_tuple(state)}, tape, active"
-
-    def _previous(self, state: Variable) -> str:
-        name, before = self.names(state), self.names(state.at(t - 1))
-        return f"        {before} = {name} if active is None else np.where({_mask(state)}, {name}, {before})"
-
-    def _start(self, state: Any) -> str:
-        variable = state.variable
-        shape = "".join(f", {self.printer.size(n)}" for n in variable.shape) or ","
-        initial = float(state.initial)
-        key = f'given.get("{variable.name}", {initial!r})'
-        return f"    {self.names(variable)} = np.array(np.broadcast_to({key}, (batch{shape})), dtype=float)"
-
-    def _taped(self) -> list[Variable]:
-        """The quantities of a step that its backward pass reads."""
-        step = self.recursion
-        values = [a.value for a in step.step] + [*step.carry.values(), *step.step_gradients.values(), step.input]
-        used = {n for value in values for n in names_in(value) if isinstance(n, Variable)}
-        known = [self.network.input, *(s.at(t - 1) for s in self.graph.states), *(a.target for a in self.graph.cell)]
-        return [name for name in known if name in used]
-
-    def _tape(self) -> str:
-        return _tuple(self.names(name) for name in self._taped())
-
-    def _readout(self) -> Iterator[str]:
-        values = [a.value for a in self.graph.readout]
-        results = self._readout_names()
-        yield "def readout(parameters, state):"
-        yield f'    """Return {", ".join(results)} from the last state."""'
-        yield from self._unpack(values)
-        yield self._unpack_state()
-        for a in self.graph.readout:
-            yield f"    {self.names(a.target)} = {self.code(a.value)}  # {self._shape(a.target)}"
-        yield f"    return {_tuple(results)}"
-
-    def _readout_names(self) -> list[str]:
-        return [self.names(a.target) for a in self.graph.readout]
-
-    def _loss_argument(self) -> Variable:
+    @property
+    def loss_argument(self) -> Variable:
         """The logit where loss and readout are fused in code, else ŷ."""
         logit = self.graph.logit
         return logit if logit is not None and is_fused(self.graph) else self.graph.output
 
+    def source(self) -> str:
+        """Return the module's text."""
+        parts = [*(loop.forward() for loop in self.loops), *([] if self.fed else [self._readout()]), self._losses(),
+                 *helper_functions(self.network), self._predict(), self._loss(), self._value_and_grad()]
+        bodies = ["\n".join(broken(part)) for part in parts]
+        return "\n\n\n".join(["\n".join(head(self.setting)), *bodies]) + "\n"  # the head last: it defines what was used
+
+    def _readout(self) -> Iterator[str]:
+        values = [a.value for a in self.graph.readout]
+        results = self._readout_names()
+        states = self._seen_names()
+        yield "def readout(parameters, state):"
+        yield f'    """Return {", ".join(results)} from the states {", ".join(states)}."""'
+        yield from self.setting.unpack(values)
+        yield from self.setting.sizes(values)
+        yield f"    {tuple_of(states)} = state"
+        for a in self.graph.readout:
+            yield f"    {self.names(a.target)} = {self.code(a.value)}  # {self.setting.shape(a.target)}"
+        yield f"    return {tuple_of(results)}"
+
+    def _readout_names(self) -> list[str]:
+        return [self.names(a.target) for a in self.graph.readout]
+
+    def _seen_names(self) -> list[str]:
+        return [self.names(s) for loop in self.graph.reading for s in loop.states]
+
     def _losses(self) -> Iterator[str]:
-        entry, of = losses[self.network.loss], self._loss_argument()
-        target = Variable("target", of.shape)
+        entry, of = losses[self.network.loss], self.loss_argument
+        target = Variable("target", of.shape, of.step)
         value = entry.value if entry.fused_value is None or of == self.graph.output else entry.fused_value
         stable = "" if of == self.graph.output else ", from the logit: it neither overflows nor cancels"
+        each = "output" if self.graph.every else "sequence"
         yield f"def losses({self.names(of)}, {self.names(target)}):"
-        yield f'    """Return the loss of each sequence{stable}."""'
+        yield f'    """Return the loss of each {each}{stable}."""'
         yield f"    return {self.code(value(of, target))}  # (batch,)"
 
-    def _unpack_state(self) -> str:
-        return f"    {_tuple(self.names(s) for s in self.graph.states)} = state"
+    def _call_loops(self, target: bool) -> Iterator[str]:
+        """Run all loops; ``target`` says whether the targets are at hand, which tell the decoder's steps."""
+        for loop in self.loops:
+            extra = "initial_state, lengths"
+            if loop.starts_late:
+                extra = "initial_state, target_lengths"
+                if loop.sequence == "previous":
+                    yield "    previous = np.concatenate((np.zeros_like(targets[:, :1]), targets[:, :-1]), axis=1)"
+            if loop.sequence == "steps" and target:
+                yield "    steps = targets.shape[1]"
+            arguments = loop.arguments.replace("start", self.loops[0].state)
+            yield f"    {loop.results if loop is self.loops[-1] else self._first(loop)} = " \
+                  f"{loop.function}({arguments}, {extra})"
 
-    def _call_readout(self) -> str:
-        return f"    {_tuple(self._readout_names())} = readout(parameters, state)"
+    def _first(self, loop: LoopEmitter) -> str:
+        """Name the history of the first of two loops apart from the second's."""
+        return loop.results.replace("history", "history_forward")
+
+    @property
+    def optional(self) -> str:
+        """The optional arguments of all functions."""
+        return OPTIONAL + (", target_lengths=None" if self.network.shape_of_steps.decodes else "")
+
+    @property
+    def needed(self) -> str:
+        """What ``predict`` needs: inputs, and where outputs are fed back their number, or the teacher's targets."""
+        extra = {"steps": ", steps", "previous": ", targets"}.get(self.loops[-1].sequence, "")
+        return f"parameters, inputs{extra}"
+
+    def _seen(self) -> Iterator[str]:
+        """Lay the states of all steps in one long batch, and compute the outputs from it."""
+        if self.fed:
+            yield f"    {tuple_of(self.names(v) for v in self.loops[-1].kept)} = history"
+            return
+        if self.network.bidirectional:
+            yield f"    seen = [*history_forward, *(turned(values, {self.loops[1].active}) for values in history)]"
+        else:
+            yield "    seen = history"
+        yield "    batch, steps = seen[0].shape[:2]"
+        yield "    rows = tuple(values.reshape(batch * steps, *values.shape[2:]) for values in seen)"
 
     def _predict(self) -> Iterator[str]:
-        yield "def predict(parameters, inputs, initial_state=None, lengths=None):"
-        yield f'    """Return the output of each sequence, {self._shape(self.graph.output)}."""'
-        yield "    state, _, _ = forward(parameters, inputs, initial_state, lengths)"
-        yield "    return readout(parameters, state)[-1]"
+        yield f"def predict({self.needed}, {self.optional}):"
+        if not self.graph.every:
+            yield f'    """Return the output of each sequence, {self.setting.shape(self.graph.output)}."""'
+            yield from self._call_loops(target=False)
+            yield from self._all_states()
+            yield "    return readout(parameters, state)[-1]"
+            return
+        shape = self.setting.shape(self.graph.output).replace("batch,", "batch, steps,")
+        yield f'    """Return the output of each step, {shape}; zero past a sequence\'s end."""'
+        yield from self._call_loops(target=False)
+        yield from self._seen()
+        name = self.names(self.graph.output)
+        if not self.fed:
+            yield f"    {name} = readout(parameters, rows)[-1].reshape(batch, steps, -1)"
+        active = self.loops[-1].active
+        yield f"    return {name} if {active} is None else np.where({active}[:, :, None], {name}, 0.0)"
+
+    def _all_states(self) -> Iterator[str]:
+        if self.network.bidirectional:
+            yield f"    state = (*state, *{self.loops[1].state})"
 
     def _loss(self) -> Iterator[str]:
-        yield "def loss(parameters, inputs, targets, initial_state=None, lengths=None):"
+        yield f"def loss(parameters, inputs, targets, {self.optional}):"
         yield '    """Return the mean loss over the batch."""'
-        yield "    state, _, _ = forward(parameters, inputs, initial_state, lengths)"
-        yield self._call_readout()
-        yield f"    return losses({self.names(self._loss_argument())}, targets).mean()"
+        yield from self._call_loops(target=True)
+        yield from self._losses_of()
+        yield f"    return {self._value}"
+
+    @property
+    def _value(self) -> str:
+        of = self.names(self.loss_argument)
+        if not self.graph.every:
+            return f"losses({of}, {self.names(self.graph.target)}).mean()"
+        if not self.fed:
+            return f"(losses({of}, {self.names(self.graph.target)}) * {self.names(self.weight)}).sum() / batch"
+        each = f"losses({of}.reshape(batch * steps, -1), targets.reshape(batch * steps, -1))"
+        return f"({each} * all_weights.ravel()).sum() / batch"
+
+    def _losses_of(self) -> Iterator[str]:
+        """The lines from the loops' results to what the loss is computed of."""
+        target, weight = self.names(self.graph.target), self.names(self.weight)
+        active = self.loops[-1].active
+        if not self.graph.every:
+            yield from self._all_states()
+            yield f"    {tuple_of(self._readout_names())} = readout(parameters, state)"
+            yield f"    {target} = targets"
+            return
+        yield from self._seen()
+        if self.fed:
+            yield "    batch, steps = targets.shape[:2]"
+            yield f"    all_weights = weights(batch, steps, {active})"
+            return
+        yield f"    {tuple_of(self._readout_names())} = readout(parameters, rows)"
+        yield f"    {target} = targets.reshape(batch * steps, -1)"
+        yield f"    {weight} = weights(batch, steps, {active}).ravel()"
 
     def _value_and_grad(self) -> Iterator[str]:
-        yield "def value_and_grad(parameters, inputs, targets, initial_state=None, lengths=None, wrt=PARAMETERS):"
+        yield f"def value_and_grad(parameters, inputs, targets, {self.optional}, wrt=PARAMETERS):"
         yield '    """Return the mean loss and {name: gradient} for the names in ``wrt``."""'
-        yield from self._unpack(self._backward_values())
-        yield from self._sizes(self._backward_values())
-        yield "    state, tape, active = forward(parameters, inputs, initial_state, lengths)"
-        yield self._call_readout()
-        yield self._unpack_state()
-        yield f"    {self.names(Variable('target', ()))} = targets"
+        yield from self.setting.unpack(self._backward_values())
+        yield from self.setting.sizes(self._backward_values())
+        yield from self._call_loops(target=True)
+        yield from self._losses_of()
+        if not self.fed:
+            yield f"    {tuple_of(self._seen_names())} = {'rows' if self.graph.every else 'state'}"
         yield "    batch = len(inputs)  # the gradient of the sum over the batch is divided by it at the end"
-        yield f"    value = losses({self.names(self._loss_argument())}, targets).mean()"
+        yield f"    value = {self._value}"
         yield from self._backward_readout()
-        yield "    d_inputs = np.zeros(inputs.shape)"
-        yield "    for step in reversed(range(len(tape))):"
-        yield from (f"        {line}" for line in self._backward_step())
+        if not self.setting.index and not self.network.shape_of_steps.feeds_back:
+            yield "    d_inputs = np.zeros(inputs.shape)"
+        for number in reversed(range(len(self.loops))):
+            yield from self._backward_loop(number)
         yield "    gradients = {"
         for p in self.network.parameters:
             yield f'        "{p.name}": {self._gradient(p)},'
-        yield '        "inputs": d_inputs,'
-        for s in self.graph.states:
-            yield f'        "{s.name}_0": {self.names(Adjoint(s))},'
+        yield from self._other_gradients()
         yield "    }"
         yield "    return value, {name: gradients[name] / batch for name in wrt}"
 
+    def _other_gradients(self) -> Iterator[str]:
+        if self.network.shape_of_steps.feeds_back:
+            fed = next(iter(self.graph.loops[0].loop.starts))
+            yield f'        "inputs": {self.names(Adjoint(fed))},'
+        elif not self.setting.index:
+            yield '        "inputs": d_inputs,'
+        for loop in self.graph.loops:
+            for s in loop.states:
+                if s not in loop.starts() and loop.lag(s):
+                    yield f'        "{s.name}_0": {self.names(Adjoint(s))},'
+
     def _backward_values(self) -> list[Expression]:
         r = self.recursion
-        assigned = [a.value for a in (*r.readout, *r.step)]
-        return [*assigned, *r.final.values(), *r.carry.values(), *r.step_gradients.values(),
-                *r.readout_gradients.values(), r.input]
+        return [*(a.value for a in r.readout), *(v for loop in r.loops for v in backward_values(loop)),
+                *r.final.values(), *r.readout_gradients.values()]
 
     def _gradient(self, parameter: Parameter) -> str:
         return self.names.derived("grad", parameter)
@@ -231,64 +232,42 @@ class Emitter:
         for p in self.network.parameters:
             own = self.recursion.readout_gradients.get(p)
             start = f'np.zeros(np.shape(parameters["{p.name}"]))' if own is None else self.printer.over_batch(own)
-            yield f"    {self._gradient(p)} = {start}  # {self._shape(p, False)}"
-        for s in self.graph.states:
+            yield f"    {self._gradient(p)} = {start}  # {self.setting.shape(p, False)}"
+
+    def _backward_loop(self, number: int) -> Iterator[str]:
+        loop = self.loops[number]
+        arriving = {}
+        for s in loop.graph.states:
             value = self.recursion.final.get(s)
-            code = f"np.zeros({self.names(s)}.shape)" if value is None else self.code(value)
-            yield f"    {self.names(Adjoint(s))} = {code}  # {self._shape(s)}"
+            start = self._from_later(number, s)
+            if value is not None and self.graph.every:
+                arriving[s] = self.names.derived("out", Adjoint(s))
+                code = f"({self.code(value)}).reshape(batch, -1, *{self.names(s)}.shape[1:])"
+                yield f"    {arriving[s]} = {f'turned({code}, {loop.active})' if loop.graph.loop.reverse else code}"
+            elif value is not None:
+                start = self.code(value)
+            yield f"    {self.names(Adjoint(s))} = {start}  # {self.setting.shape(s)}"
+        if loop.graph.loop.reverse:
+            yield f"    {loop.input_gradient} = np.zeros(inputs.shape)"
+        yield from loop.backward(arriving, self._given(loop))
+        if loop.graph.loop.reverse and not self.setting.index:
+            yield f"    d_inputs = turned({loop.input_gradient}, {loop.active})"
 
-    def _backward_step(self) -> Iterator[str]:
-        adjoints = {s: self.names(Adjoint(s)) for s in self.graph.states}
-        yield f"{self._tape()} = tape[step]"
-        yield "if active is not None:  # what belongs to a sequence that has ended goes back unchanged"
-        for s, d in adjoints.items():
-            yield f"    {self._held(s)} = np.where({_mask(s)}, 0.0, {d})"
-            yield f"    {d} = np.where({_mask(s)}, {d}, 0.0)"
-        for a in self.recursion.step:
-            yield from self._adjoint_line(a)
-        for p in self.network.parameters:
-            if p in self.recursion.step_gradients:
-                yield f"{self._gradient(p)} += {self.printer.over_batch(self.recursion.step_gradients[p])}"
-        if self.recursion.input != ZERO:
-            yield 'if "inputs" in wrt:'
-            yield f"    d_inputs[:, step] = {self.code(self.recursion.input)}"
-        carries = [self._carry(s) for s in adjoints]
-        yield f"{_together(adjoints.values())} = {_together(carries)}"
-        yield "if active is not None:"
-        for s, d in adjoints.items():
-            yield f"    {d} = {d} + {self._held(s)}"
+    def _from_later(self, number: int, state: Variable) -> str:
+        """The δ with which the way back into a state begins: zero, or that of the state that starts from it."""
+        zero = f"np.zeros_like({self.loops[number].state}[{self.graph.loops[number].states.index(state)}])"
+        if number + 1 == len(self.loops) or self.network.bidirectional:
+            return zero
+        starts = self.graph.loops[number + 1].starts()
+        later = next((own for own, source in starts.items() if source == state), None)
+        return zero if later is None else self.names(Adjoint(later))
 
-    def _held(self, state: Variable) -> str:
-        return self.names.derived("held", Adjoint(state))
-
-    def _carry(self, state: Variable) -> str:
-        value = self.recursion.carry.get(state)
-        return f"np.zeros({self.names(Adjoint(state))}.shape)" if value is None else self.code(value)
-
-    def _adjoint_line(self, assignment: Assignment) -> Iterator[str]:
-        name, variable = self.names(assignment.target), assignment.target.variable
-        if variable not in self.graph.states:
-            yield f"{name} = {self.code(assignment.value)}  # {self._shape(variable)}"
-        elif assignment.value != ZERO:
-            yield f"{name} = {name} + {self.code(assignment.value)}"
-
-
-def _tuple(names: Iterable[str]) -> str:
-    return "(" + ", ".join(found) + ("," if len(found) == 1 else "") + ")" if (found := list(names)) else "()"
-
-
-def _together(names: Iterable[str]) -> str:
-    """Several values as a tuple, one alone as itself."""
-    return found[0] if len(found := list(names)) == 1 else _tuple(found)
-
-
-def _mask(state: Variable) -> str:
-    return "active[:, step, None]" if state.rank else "active[:, step]"
-
-
-def _own_sizes(node: Expression) -> set[Any]:
-    own = (arg for arg in node.args if not isinstance(arg, Expression))
-    return {symbol for arg in own for symbol in arg.free_symbols}
+    def _given(self, loop: LoopEmitter) -> list[str]:
+        """Where the loop computes outputs, their targets and weights stand before each step's way back."""
+        if not self.fed or loop is not self.loops[-1]:
+            return []
+        target, weight = self.names(self.graph.target), self.names(self.weight)
+        return [f"{target} = targets[:, step]", f"{weight} = all_weights[:, step]"]
 
 
 def numpy_source(graph: StepGraph) -> str:

@@ -9,12 +9,17 @@ from typing import Any
 from rnnsym.calculus.notation import Adjoint
 from rnnsym.model.activations import activations
 from rnnsym.model.expressions import Constant, Parameter, Variable, t
+from rnnsym.numerics.functions import helpers
 
 RESERVED = frozenset({
     "np", "parameters", "inputs", "targets", "initial_state", "lengths", "wrt", "given", "active", "last", "tape",
     "batch", "steps", "gradients", "value", "state", "forward", "readout", "predict", "loss", "losses",
-    "value_and_grad", "step", "PARAMETERS", "d_inputs",
-    *dir(builtins), *keyword.kwlist, *keyword.softkwlist, *activations,
+    "value_and_grad", "step", "PARAMETERS", "d_inputs", "d_reversed", "from_the_end", "decode", "start", "previous",
+    "order", "history", "rows", "history_forward", "seen", "turned", "weights", "all_weights", "values",
+    "target_lengths", "tape_decode", "tape_from_the_end", "active_decode", "active_from_the_end", "state_decode",
+    "state_from_the_end",
+    *dir(builtins), *keyword.kwlist, *keyword.softkwlist, *activations, *helpers,
+    "round_half_up",
 })
 
 
@@ -44,9 +49,9 @@ class Identifiers:
 
 
 def _canonical(key: Any) -> Any:
-    """Quantities of step t, of the last step and of no step bear one name; those of step t − 1 another."""
+    """Quantities of step t, of the last step and of no step bear one name; those of the step before another."""
     if isinstance(key, Variable):
-        return ("previous", key.name) if key.step == t - 1 else ("variable", key.name)
+        return ("previous", key.name) if key.step in (t - 1, t + 1) else ("variable", key.name)
     if isinstance(key, Adjoint):
         return ("d", _canonical(key.variable))
     return key

@@ -24,8 +24,10 @@ _levels: dict[type, int] = {
     ex.Quotient: PRODUCT,
     ex.MatrixProduct: PRODUCT,
     ex.Outer: PRODUCT,
+    ex.Projection: PRODUCT,
     ex.Size: PRODUCT,
     ex.Power: POWER,
+    ex.Comparison: SUM - 1,
 }
 
 
@@ -80,11 +82,17 @@ class BatchPrinter(NumPyPrinter):
 
     def _print_Size(self, node: ex.Size) -> str:
         factors = [factor.as_base_exp() for factor in node.count.as_ordered_factors()]
-        return " * ".join(self.size(base) for base, times in factors for _ in range(int(times)))
+        sizes = [f"({self.size(base)})" if base.is_Add else self.size(base)
+                 for base, times in factors for _ in range(int(times))]
+        return " * ".join(sizes)
 
     def size(self, length: Any) -> str:
-        """Print a size: a number, or the name that holds it."""
-        return str(length) if length.is_Integer else self.names(length)
+        """Print a size: a number, the name that holds it, or a sum of such."""
+        terms = [term.as_coeff_Mul() for term in length.as_ordered_terms()]
+        return " + ".join(
+            str(times) if name == 1 else self.names(name) if times == 1 else f"{times} * {self.names(name)}"
+            for times, name in terms
+        )
 
     def _print_OrderedSum(self, node: ex.OrderedSum) -> str:
         code = self.aligned(node.args[0], node.rank, SUM)
@@ -119,6 +127,26 @@ class BatchPrinter(NumPyPrinter):
         once = template.count("{a}") == 1
         return template.format(a=self.inner(node.argument, SUM if once else ATOM))
 
+    def _print_Softmax(self, node: ex.Softmax) -> str:
+        return self._call("softmax", node.argument)
+
+    def _call(self, helper: str, argument: ex.Expression) -> str:
+        self.functions.add(helper)
+        return f"{helper}({self._print(argument)})"
+
+    def _print_Comparison(self, node: ex.Comparison) -> str:
+        left, right = (self.aligned(operand, node.rank, SUM) for operand in node.operands)
+        return f"{left} {node.name} {right}"
+
+    def _print_Selection(self, node: ex.Selection) -> str:
+        condition, *branches = node.args
+        code = self.aligned(condition, node.rank, SUM - 1)
+        holds = code if isinstance(condition, ex.Comparison) else f"({code}) == 1"
+        return f"np.where({holds}, {', '.join(self.aligned(branch, node.rank, SUM) for branch in branches)})"
+
+    def _print_Extremum(self, node: ex.Extremum) -> str:
+        return f"np.{node.name}({', '.join(self.aligned(operand, node.rank, SUM) for operand in node.operands)})"
+
     def _print_MatrixProduct(self, node: ex.MatrixProduct) -> str:
         left, right = node.left, node.right
         kinds = (left.rank, self.batched(left), right.rank, self.batched(right))
@@ -151,6 +179,8 @@ class BatchPrinter(NumPyPrinter):
         return f"{operand}.transpose(0, 2, 1)" if self.batched(node) else f"{operand}.T"
 
     def _print_Reduction(self, node: ex.Reduction) -> str:
+        if node.kind == "logsumexp":
+            return self._call("logsumexp", node.operand)
         axes = tuple(range(1, node.operand.rank + 1))
         if not self.batched(node):
             return f"{self.inner(node.operand, ATOM)}.{node.kind}()" if axes else self.inner(node.operand, ATOM)
@@ -163,6 +193,46 @@ class BatchPrinter(NumPyPrinter):
             return f"np.outer({self._print(left)}, {self._print(right)})"
         return f"{self.inner(left, ATOM)}[..., :, None] * {self.inner(right, ATOM)}[..., None, :]"
 
+    def _print_Concatenation(self, node: ex.Concatenation) -> str:
+        batched = [self.batched(operand) for operand in node.args]
+        if not any(batched):
+            return f"np.concatenate(({', '.join(str(self._print(operand)) for operand in node.args)}))"
+        one = next(inner for inner in ex.walk(node) if isinstance(inner, ex.Variable | Adjoint))
+        pieces = [str(self._print(operand)) if own else self._repeated(operand, self.names(one))
+                  for operand, own in zip(node.args, batched, strict=True)]
+        return f"np.concatenate(({', '.join(pieces)}), axis=1)"
+
+    def _repeated(self, node: ex.Expression, batched: str) -> str:
+        """Print what has no batch once for each sequence, as many as the array ``batched`` has."""
+        return f"np.tile({self._print(node)}, (len({batched}){', 1' * node.rank}))"
+
+    def _print_Part(self, node: ex.Part) -> str:
+        start = "" if node.start == 0 else f"{self.size(node.start)}"
+        stop = "" if node.stop == node.operand.shape[0] else f"{self.size(node.stop)}"
+        return f"{self.inner(node.operand, ATOM)}[{':, ' * self.batched(node)}{start}:{stop}]"
+
+    def _print_Projection(self, node: ex.Projection) -> str:
+        return self._print_MatrixProduct(ex.MatrixProduct(node.vector, node.matrix))
+
+    def _print_Lookup(self, node: ex.Lookup) -> str:
+        return f"{self.inner(node.matrix, ATOM)}[{self._print(node.vector)}]"
+
+    def _print_Scatter(self, node: ex.Scatter) -> str:
+        raise DerivationError(f"a gradient by rows of shape {node.shape} is added in place: print it with accumulate")
+
+    def accumulate(self, name: str, node: ex.Expression) -> tuple[str, ...]:
+        """Print the statements that add Σ over the batch of ``node`` to the array ``name``; rows go to their places."""
+        terms = node.args if isinstance(node, ex.OrderedSum) else (node,)
+        scattered = [term for term in terms if _is_scatter(term)]
+        rest = ex.add(*(term for term in terms if not _is_scatter(term)))
+        whole = () if scattered and rest == ex.ZERO else (f"{name} += {self.over_batch(rest)}",)
+        return (*whole, *(self._scatter(name, term) for term in scattered))
+
+    def _scatter(self, name: str, term: ex.Expression) -> str:
+        """``np.add.at`` counts a row as often as it is named; ``name[x] += g`` would count it once."""
+        at, node = ("subtract", term.args[0]) if isinstance(term, ex.Negative) else ("add", term)
+        return f"np.{at}.at({name}, {self._print(node.args[0])}, {self._print(node.args[1])})"
+
     def over_batch(self, node: ex.Expression) -> str:
         """Print Σ over the batch of ``node``, by one matrix product where an outer product is summed."""
         rule = _batch_sums.get(type(node))
@@ -170,6 +240,10 @@ class BatchPrinter(NumPyPrinter):
         if code is not None:
             return code
         return f"{self.inner(node, ATOM)}.sum(axis=0)" if self.batched(node) else f"batch * {self.inner(node, ATOM)}"
+
+
+def _is_scatter(term: ex.Expression) -> bool:
+    return isinstance(term.args[0] if isinstance(term, ex.Negative) else term, ex.Scatter)
 
 
 def _sum_outer(printer: BatchPrinter, node: ex.Outer) -> str | None:

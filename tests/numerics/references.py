@@ -9,7 +9,8 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 
-from rnnsym.model.cells import Cell, cells, entries
+from rnnsym.model.cell_table import entries
+from rnnsym.model.cells import Cell, cells
 from rnnsym.model.networks import Network
 
 State = dict[str, Any]

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from rnnsym.errors import DataError, DerivationError, RnnsymError
-from rnnsym.model.cells import Cell, cells, entries
+from rnnsym.model.cell_table import entries
+from rnnsym.model.cells import Cell, cells
 from rnnsym.model.networks import Network
 from rnnsym.numerics.compilation import compile_network
 

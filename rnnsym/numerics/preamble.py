@@ -1,0 +1,65 @@
+"""What stands at the head of a generated module: its docstring, its constants, and the helpers that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rnnsym.calculus.unrolling import StepGraph
+from rnnsym.model.networks import Network
+from rnnsym.numerics.functions import helpers
+from rnnsym.numerics.lines import broken, filled
+from rnnsym.numerics.setting import Setting, tuple_of
+from rnnsym.writing.layout import lay_out, style_of
+from rnnsym.writing.plain import plain
+
+SUM_WEIGHTS = '''
+def weights(batch, steps, active):
+    """Return how much each output counts in the loss of its sequence, (batch, steps)."""
+    return np.ones((batch, steps)) if active is None else active.astype(float)
+'''
+MEAN_WEIGHTS = '''
+def weights(batch, steps, active):
+    """Return how much each output counts in the mean over its sequence, (batch, steps)."""
+    weight = np.ones((batch, steps)) if active is None else active.astype(float)
+    return weight / weight.sum(axis=1, keepdims=True)
+'''
+TURNED = '''
+def turned(values, active):
+    """Return the values of all steps in the order of the sequences, each turned within its own length."""
+    batch, steps = values.shape[:2]
+    order = np.arange(steps)[None, ::-1]
+    if active is not None:
+        lengths = active.sum(axis=1, keepdims=True)
+        order = np.where(active, lengths - 1 - np.arange(steps), np.arange(steps))
+    return values[np.arange(batch)[:, None], order]
+'''
+
+
+def helper_functions(network: Network) -> list[Iterator[str]]:
+    """Return the lines of what outputs at every step, and readings from both ends, need beside."""
+    weights = MEAN_WEIGHTS if network.over_steps == "mean" else SUM_WEIGHTS
+    found = [weights] * network.shape_of_steps.every + [TURNED] * network.bidirectional
+    return [iter(text.strip().split("\n")) for text in found]
+
+
+def head(setting: Setting) -> Iterator[str]:
+    """Yield the lines before the module's own functions, when these have said what they use."""
+    network, names = setting.graph.network, setting.names
+    yield f'"""Loss and gradient of the network {network.cell.name} ({network.topology}, {network.loss}).'
+    yield ""
+    yield from (line for equation in _equation_lines(setting.graph) for line in filled(f"    {equation}"))
+    yield ""
+    yield "A batch is the first axis of everything but the parameters. Made by rnnsym from the equations above."
+    yield '"""'
+    yield ""
+    yield "import numpy as np"
+    yield ""
+    yield from broken([f"PARAMETERS = {tuple_of(f'{chr(34)}{p.name}{chr(34)}' for p in network.parameters)}"])
+    yield from (f"{names(c)} = {float(c.value)!r}" for c in network.constants)
+    yield from (f"\n{helpers[name].rstrip()}" for name in sorted(setting.printer.functions) if name in helpers)
+
+
+def _equation_lines(graph: StepGraph) -> list[str]:
+    style = style_of(graph.network)
+    assignments = (*graph.cell, *graph.readout, *dict.fromkeys((graph.step_loss, graph.loss)))
+    return [f"{plain(lay_out(a.target, style))} = {plain(lay_out(a.value, style))}" for a in assignments]
