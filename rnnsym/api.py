@@ -20,12 +20,18 @@ __all__ = ["check", "check_gradient", "compile", "derive"]
 
 
 def derive(
-    network: Network, steps: int | None = 3, *, sizes: Mapping[str, int] | None = None, seed: int = 0
+    network: Network,
+    steps: int | None = 3,
+    *,
+    output_steps: int | None = None,
+    sizes: Mapping[str, int] | None = None,
+    seed: int = 0,
 ) -> Derivation:
     """∂L/∂W = Σ_j ∂L/∂ŷ · ∂ŷ/∂o_T · (Π_{t=T…j+1} ∂o_t/∂o_{t−1}) · ∂⁺o_j/∂W, derived and checked line by line.
 
-    ``steps`` is T; ``sizes`` (such as ``{"d": 5, "n": 3, "k": 1}``) adds numbers to the tables of shapes and of
-    parameter counts; ``seed`` draws the random points of the checks. Errors: DerivationError for steps that are no
+    ``steps`` is T, ``output_steps`` a decoder's S (T where absent); ``sizes`` (such as ``{"d": 5, "n": 3, "k": 1}``)
+    adds numbers to the tables of shapes and of parameter counts; ``seed`` draws the random points of the checks.
+    Errors: DerivationError for steps that are no
     whole number from 1 or two names that would be printed alike; CheckError where a line fails its check.
 
     >>> import rnnsym
@@ -40,8 +46,8 @@ def derive(
         )
     if isinstance(steps, bool) or not isinstance(steps, int):
         raise DerivationError(f"steps must be a whole number, but it is {steps!r}")
-    document = derivation(network, steps, sizes)
-    refuse_clashes(graph_of(network), steps)
+    document = derivation(network, steps, sizes, output_steps)
+    refuse_clashes(graph_of(network), max(steps, output_steps or 0))
     return verify(document, seed)
 
 
@@ -56,19 +62,28 @@ def compile(network: Network, backend: str = "numpy") -> CompiledNetwork:
     return compile_network(network, backend)
 
 
-def check(network: Network, seed: int = 0, *, max_examples: int = EXAMPLES, progress: Progress | None = None) -> Report:
+def check(
+    network: Network,
+    seed: int = 0,
+    *,
+    max_examples: int = EXAMPLES,
+    budget: float | None = None,
+    progress: Progress | None = None,
+) -> Report:
     """Judge our own derivation and generated code of ``network`` against every witness.
 
     Path sum, adjoint recursion and total derivative must agree exactly (modulo a prime, line by line, T = 1, 2, 3, 7),
     with ``sympy.diff`` of the nested loss at T = 2 (or 1, where that is too large), and the code with extrapolated
-    central differences on ``max_examples`` drawn examples (T = 1 … 7, padded batches, initial states).
+    central differences on ``max_examples`` drawn examples (T = 1 … 7, padded batches, initial states). ``budget``
+    limits the time, in seconds: lengths beyond the first, the oracle and examples beyond the third are left out when
+    it is spent, and ``undecided`` says so.
     Errors: NetworkError, CheckError.
 
     >>> import rnnsym
     >>> rnnsym.check(rnnsym.Network(rnnsym.cells["simple"]), max_examples=3).passed
     True
     """
-    return check_network(network, seed, max_examples, progress)
+    return check_network(network, seed, max_examples, progress, budget)
 
 
 def check_gradient(

@@ -8,19 +8,19 @@ Neville's tableau over h, h/2, h/4, … removes them one by one, and neighbourin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from rnnsym.calculus.adjoints import is_fused
 from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.evidence.examples import Example
-from rnnsym.model.activations import activations
-from rnnsym.model.evaluation import Arithmetic, Array, evaluate
-from rnnsym.model.expressions import Expression, T, Variable, t
-from rnnsym.model.losses import losses
+from rnnsym.evidence.sequences import OwnEquations, sequence_of
+from rnnsym.model.activations import Activation, activations
+from rnnsym.model.evaluation import Arithmetic, Array, choose, evaluate
+from rnnsym.model.expressions import Expression
 from rnnsym.numerics.functions import elementwise_functions
 
 Extended = np.longdouble
@@ -31,6 +31,7 @@ FEWEST_LEVELS = 3  # with fewer there is no neighbour of an extrapolated value t
 MOST_HALVINGS = 40  # of the first step, in search of one over which the loss changes moderately
 MODERATE = 0.5  # share of the loss (or of 1) by which it may change over the first step
 SAFETY = 10.0  # the tableau shows the size of an error, not a bound of it
+NEAR = 1e-9  # of a jump, beside 1 or the argument: far above what float64 loses on the way there, and seldom met
 SMALLEST_STEP = float(FIRST_STEP) / 2 ** (LEVELS - 1)
 ROUNDING_OPERATIONS = 64  # operations whose rounding meets in one value of L, a generous count for a few dozen steps
 NOISE = ROUNDING_OPERATIONS * PRECISION / SMALLEST_STEP  # rounding alone, in a difference of a loss of order one
@@ -108,68 +109,57 @@ def _estimates(row: list[Any], previous: list[Any], noise: float) -> list[Slope]
 
 
 class ReferenceLoss:
-    """L of one sequence in extended precision, as a function of its parameters."""
+    """L of one sequence in extended precision, as a function of its parameters.
 
-    def __init__(self, graph: StepGraph, example: Example, sequence: int) -> None:
-        self.graph = graph
-        self.steps = example.inputs.shape[1] if example.lengths is None else int(example.lengths[sequence])
+    A straight-through function is judged as its surrogate: f(u) = u + c, with c frozen at the example. ``near_jump``
+    says that the example lies so close to a jump that float64 may fall on its other side: then it tells nothing.
+    """
+
+    def __init__(self, graph: StepGraph, example: Example, number: int) -> None:
+        self.sequence = sequence_of(graph.network, example, number)
         self._sides: list[bytes] = []
-        self.arithmetic = Arithmetic(_number, self._apply, graph.network.size_values(**example.sizes))
-        self.leaves = self._leaves(example, sequence)
-
-    def _leaves(self, example: Example, sequence: int) -> dict[Expression, Any]:
-        network = self.graph.network
-        leaves: dict[Expression, Any] = {p: example.parameters[p.name] for p in network.parameters}
-        for step in range(1, self.steps + 1):
-            leaves[network.input.at(step)] = example.inputs[sequence, step - 1]
-        leaves[network.target.at(None)] = example.targets[sequence]
-        for state in network.states:
-            leaves[state.variable.at(0)] = self._start(state, example, sequence)
-        return leaves
-
-    def _start(self, state: Any, example: Example, sequence: int) -> Any:
-        given = (example.initial_state or {}).get(state.variable.name)
-        shape = tuple(self.arithmetic.length(length) for length in state.variable.shape)
-        return np.full(shape, float(state.initial)) if given is None else given[sequence]
+        self._frozen: list[tuple[Array, Array]] = []
+        self._calls: Iterator[tuple[Array, Array]] | None = None
+        self.near_jump = False
+        sizes = {**graph.network.size_values(**example.sizes), **self.sequence.counts}
+        self.arithmetic = Arithmetic(_number, self._apply, sizes, choose, np.max)
+        self._equations = OwnEquations(graph.network, self.sequence, partial(evaluate, arithmetic=self.arithmetic))
+        self._leaves = {leaf: np.asarray(value, dtype=Extended) for leaf, value in self.sequence.leaves.items()}
+        self.value()
+        self._calls = iter(())
 
     def value(self, changes: dict[Expression, Array] | None = None) -> Value:
         """Return L with some parameters replaced; not finite outside a function's domain."""
         self._sides = []
+        if self._calls is not None:
+            self._calls = iter(self._frozen)
         with np.errstate(all="ignore"):
-            return Value(self._run(changes), tuple(self._sides))
+            return Value(self._equations.loss({**self._leaves, **(changes or {})}), tuple(self._sides))
 
     def _apply(self, function: str, array: Array) -> Array:
-        for kink in activations[function].kinks:
+        entry = activations[function]
+        for kink in entry.kinks:
             self._sides.append(np.sign(np.asarray(array) - kink).astype(np.int8).tobytes())
-        return elementwise_functions()[function](array)
+        if entry.straight_through and self._calls is not None:
+            base, value = next(self._calls)
+            return value + (array - base)
+        value = elementwise_functions()[function](array)
+        if self._calls is None:
+            self._note(entry, array, value)
+        return value
 
-    def _run(self, changes: dict[Expression, Array] | None) -> Any:
-        network = self.graph.network
-        now = {leaf: np.asarray(value, dtype=Extended) for leaf, value in self.leaves.items()} | (changes or {})
-        for state in self.graph.states:
-            now[state] = now[state.at(0)]
-        for step in range(1, self.steps + 1):
-            now[network.input] = now[network.input.at(step)]
-            now |= {state.at(t - 1): now[state] for state in self.graph.states}
-            for equation in network.equations:
-                now[equation.target] = self._evaluated(equation.expression, now)
-        now |= {state.at(T): now[state] for state in self.graph.states}
-        for assignment in self.graph.readout:
-            now[assignment.target] = self._evaluated(assignment.value, now)
-        return self._evaluated(self._loss(), now)
-
-    def _loss(self) -> Expression:
-        entry, logit = losses[self.graph.network.loss], self.graph.logit
-        if is_fused(self.graph) and entry.fused_value is not None and logit is not None:
-            return entry.fused_value(logit, Variable("target", logit.shape))
-        return self.graph.loss.value
-
-    def _evaluated(self, expression: Expression, values: dict[Expression, Array]) -> Array:
-        return evaluate(expression, lambda node: values[node], self.arithmetic)
+    def _note(self, entry: Activation, array: Array, value: Array) -> None:
+        """Keep what the example itself says of a function: where a jump is near, and what is frozen."""
+        if entry.straight_through:
+            self._frozen.append((array, value))
+        if entry.jump is not None:
+            distance = np.abs(entry.jump(array))
+            near = (distance > 0) & (distance <= NEAR * np.maximum(np.abs(array), 1))
+            self.near_jump |= bool(np.any(near))
 
     def slope(self, leaf: Expression, direction: Array) -> Slope:
         """Return the derivative of L as a parameter moves in a direction of its own shape."""
-        base, way = np.asarray(self.leaves[leaf], dtype=Extended), np.asarray(direction, dtype=Extended)
+        base, way = self._leaves[leaf], np.asarray(direction, dtype=Extended)
         return central_difference(lambda by: self.value({leaf: base + by * way}))
 
 

@@ -60,7 +60,7 @@ class Subject:
 
 
 class OutsideDomainError(Exception):
-    """An example at which the loss or a slope is not finite says nothing about a gradient."""
+    """An example at which the loss or a slope is not finite, or a jump is too near, says nothing about a gradient."""
 
 
 def judge(
@@ -71,6 +71,8 @@ def judge(
     expected = [reference.value().loss for reference in references]
     bounds = _bounds(subject, references) if np.isfinite(expected).all() else {}
     if not bounds or not all(np.isfinite(bound).all() for bound in bounds.values()):
+        raise OutsideDomainError
+    if any(reference.near_jump for reference in references):
         raise OutsideDomainError
     given = example.arguments()
     try:
@@ -87,7 +89,7 @@ def judge(
 
 
 def _call(function: Function, given: dict[str, Any]) -> Any:
-    optional = ("initial_state", "lengths")
+    optional = ("initial_state", "lengths", "target_lengths")
     return function(**{name: value for name, value in given.items() if name not in optional or value is not None})
 
 
@@ -199,7 +201,7 @@ def _loss_findings(loss: float, expected: float, batch: int) -> Iterator[Finding
 def _bounds(subject: Subject, references: list[ReferenceLoss]) -> dict[str, Float]:
     """Return the mean over the batch of the bounds: the mean of gradients has at most the mean of their errors."""
     graph, recursion = subject.graph, subject.recursion
-    each = [gradient_bounds(graph, recursion, r.arithmetic.sizes, r.leaves, r.steps) for r in references]
+    each = [gradient_bounds(graph, recursion, r.arithmetic.sizes, r.sequence) for r in references]
     return {name: sum(bound[name] for bound in each) / len(each) for name in each[0]}
 
 

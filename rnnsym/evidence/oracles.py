@@ -12,9 +12,10 @@ from rnnsym.calculus.paths import paths
 from rnnsym.calculus.unrolling import StepGraph, unroll
 from rnnsym.errors import CheckError
 from rnnsym.evidence.points import Draw, Point
-from rnnsym.model.activations import activations
+from rnnsym.evidence.residues import opaque_function
 from rnnsym.model.evaluation import Arithmetic, Array, entrywise, evaluate
-from rnnsym.model.expressions import Expression, Named, walk
+from rnnsym.model.expressions import Expression, Extremum, Named, Selection
+from rnnsym.model.losses import losses
 
 MAX_STEPS = 4  # the nested expression grows about 3.5-fold with each step
 
@@ -48,7 +49,7 @@ def _symbols(node: Any, arithmetic: Arithmetic) -> Array:
 
 
 def _apply(function: str, array: Array) -> Array:
-    return entrywise(activations[function].symbol, array)
+    return entrywise(opaque_function(function), array)
 
 
 def differing_entries(graph: StepGraph, draw: Draw) -> dict[str, tuple[int, int]]:
@@ -59,8 +60,9 @@ def differing_entries(graph: StepGraph, draw: Draw) -> dict[str, tuple[int, int]
         symbol: residue.value for leaf, array in entries.items() for symbol, residue in _pairs(array, point.value(leaf))
     }
     counts = {}
+    weight = point.value(graph.weight)
     for parameter, found in paths(graph, draw.steps).items():
-        total = [point.value(path.term) for path in found]
+        total = [weight * point.value(path.term) for path in found]
         counts[parameter.name] = _compare(loss, entries.get(parameter), sum(total[1:], total[0]), values, point)
     return counts
 
@@ -85,8 +87,9 @@ LARGEST_NESTED = 1000  # nodes times n²: about a second of SymPy; the odd cell 
 
 def affordable_draws(graph: StepGraph, seed: int) -> list[Draw]:
     """Two steps of two units where SymPy can afford it, else two of one unit and one of two, else one of one."""
-    whole = _draws(graph, seed, [(2, 2)])
-    return whole or _draws(graph, seed, [(2, 1), (1, 2)]) or [_draw(graph, seed, 1, 1)]
+    steps = 1 if graph.network.shape_of_steps.single_step else 2
+    whole = _draws(graph, seed, [(steps, 2)])
+    return whole or _draws(graph, seed, [(steps, 1), (1, 2)]) or [_draw(graph, seed, 1, 1)]
 
 
 def _draws(graph: StepGraph, seed: int, plans: list[tuple[int, int]]) -> list[Draw]:
@@ -94,7 +97,10 @@ def _draws(graph: StepGraph, seed: int, plans: list[tuple[int, int]]) -> list[Dr
 
 
 def _draw(graph: StepGraph, seed: int, steps: int, units: int) -> Draw:
-    sizes = {symbol.name: 1 if symbol.name == "k" else units for symbol in graph.network.sizes}
+    outputs = 2 if losses[graph.network.loss].distribution else 1  # one output that sums to 1 has no slope to compare
+    own = set(graph.output.shape)
+    sizes = {one.name: max(outputs, 1 if one.name == "k" else units) if one in own else units
+             for one in graph.network.sizes}
     return Draw(sizes, steps, seed)
 
 
@@ -102,6 +108,16 @@ def nested_size(graph: StepGraph, steps: int) -> int:
     """Count the nodes of the nested loss of one unit, without nesting it."""
     sizes: dict[Expression, int] = {}
     for assignment in unroll(graph, steps):
-        nodes = list(walk(assignment.value))
-        sizes[assignment.target] = 1 + sum(sizes.get(node, 1) for node in nodes if isinstance(node, Expression))
+        sizes[assignment.target] = 1 + _nodes(assignment.value, sizes)
     return sizes[graph.loss.target]
+
+
+def _nodes(node: Expression, sizes: Mapping[Expression, int]) -> int:
+    """Count nodes; of the larger of a and b, [a > b] a + (1 − [a > b]) b, each operand stands there three times."""
+    below = [_nodes(arg, sizes) for arg in node.args if isinstance(arg, Expression)]
+    match node:
+        case Extremum():
+            return 3 * sum(below)
+        case Selection():
+            return 2 * sum(below)
+    return sizes.get(node, 1) + sum(below)

@@ -7,7 +7,9 @@ nor the recursion that they judge take part.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -15,23 +17,28 @@ import numpy as np
 from sympy import Integer
 
 from rnnsym.calculus import notation as no
+from rnnsym.calculus.binding import Assignment, names_in
 from rnnsym.calculus.paths import head, state_at, step_jacobian
-from rnnsym.calculus.unrolling import Assignment, StepGraph, names_in, unroll
+from rnnsym.calculus.unrolling import BACK, LoopGraph, StepGraph, step_counts, unroll
 from rnnsym.errors import CheckError
 from rnnsym.evidence.residues import Atoms, Residue, random_array, residue_arithmetic, with_tangents
+from rnnsym.evidence.sequences import OwnEquations, Sequence, leaf_names
+from rnnsym.evidence.tangents import contract, entry_of, reshaped, summing_to_one, tangents_of
 from rnnsym.model.evaluation import Array, evaluate
-from rnnsym.model.expressions import Expression, Parameter, T, Variable, at_step, t
+from rnnsym.model.expressions import Expression, Parameter, Variable
+from rnnsym.model.losses import losses
 
 LONGEST_DIRECT = 12  # beyond this many steps, tangents from each step to the loss would cost T² step evaluations
 
 
 @dataclass(frozen=True)
 class Draw:
-    """What a random point is drawn from: sizes by name, the number of steps, a seed."""
+    """What a random point is drawn from: sizes by name, the number of steps and of the decoder's, a seed."""
 
     sizes: dict[str, int]
     steps: int
     seed: int
+    output_steps: int | None = None
 
 
 class Point:
@@ -40,7 +47,8 @@ class Point:
     def __init__(self, graph: StepGraph, draw: Draw) -> None:
         self.graph, self.steps = graph, draw.steps
         self._random = Random(draw.seed)
-        self._sizes = graph.network.size_values(**draw.sizes)
+        self.counts = step_counts(graph, draw.steps, draw.output_steps)
+        self._sizes = graph.network.size_values(**draw.sizes) | self.counts
         self.atoms = Atoms(self._random)
         self.arithmetic = residue_arithmetic(self.atoms, self._sizes)
         self._values: dict[Expression, Array] = {}
@@ -48,23 +56,41 @@ class Point:
         self._rows: dict[tuple[int, Expression], tuple[int, Array]] = {}
         self._products: dict[tuple[int, Expression, int], list[tuple[int, Any]]] = {}
         self._factors: dict[tuple[Expression, int], Expression] = {}
-        self.assignments = unroll(graph, draw.steps)
+        self.assignments = unroll(graph, draw.steps, draw.output_steps)
         self._uses = {a.target: frozenset(names_in(a.value)) for a in self.assignments}
         self._places = {a.target: place for place, a in enumerate(self.assignments)}
+        self._groups = self._grouped()
+        self._loop_rows: dict[int, dict[int, Array]] = {}
         self._users: dict[Expression, list[Assignment]] = defaultdict(list)
         for assignment in self.assignments:
             for name in self._uses[assignment.target]:
                 self._users[name].append(assignment)
-        self._draw_leaves()
         self._run_own_equations()
 
-    def _draw_leaves(self) -> None:
-        network = self.graph.network
-        leaves: list[Any] = [*network.parameters, network.target.at(None)]
-        leaves += [network.input.at(Integer(step)) for step in range(1, self.steps + 1)]
-        leaves += [state.at(Integer(0)) for state in self.graph.states]
-        for leaf in leaves:
-            self._values[leaf] = self.random(leaf.shape)
+    def _run_own_equations(self) -> None:
+        """Draw the leaves and run the user's equations as they stand, then let-bound: both must be the same."""
+        counts = {symbol: int(count) for symbol, count in self.counts.items()}
+        leaves = {leaf: self.random(leaf.shape) for leaf in leaf_names(self.graph.network, counts)}
+        if losses[self.graph.network.loss].distribution:
+            leaves |= {leaf: summing_to_one(value) for leaf, value in leaves.items() if leaf.name == "target"}
+        own = OwnEquations(self.graph.network, Sequence(counts, leaves), partial(evaluate, arithmetic=self.arithmetic))
+        found = own.run(leaves)
+        self._values |= leaves
+        for loop in self.graph.loops:
+            self._take_over(loop, found)
+        for assignment in self.assignments:
+            self._values.setdefault(assignment.target, self.value(assignment.value))
+
+    def _take_over(self, loop: LoopGraph, found: dict[Any, Array]) -> None:
+        """Note what a loop's own equations gave at each step, and what its states and registers start from."""
+        length = self.counts[loop.loop.steps]
+        for step in range(1, int(length) + 1):
+            self._values |= {e.target.at(step): found[e.target.name, step] for e in loop.loop.equations}
+        start = loop.start(length)
+        for state in loop.states:
+            name, _, back = state.name.partition(BACK)
+            if state not in loop.starts():
+                self._values[state.at(start)] = found[name, int(start) - int(back or 0) * loop.loop.direction]
 
     def users(self, name: Variable) -> list[Assignment]:
         """Return the assignments that use ``name``."""
@@ -74,15 +100,6 @@ class Point:
         """Return random residues of a symbolic shape."""
         array = random_array(self._random, tuple(self.arithmetic.length(length) for length in shape))
         return array if array.shape else array[()]
-
-    def _run_own_equations(self) -> None:
-        """Run the user's equations as they stand, then let-bound: what both assign must be the same."""
-        network = self.graph.network
-        for step in range(1, self.steps + 1):
-            for equation in network.equations:
-                self._values[equation.target.at(step)] = self.value(at_step(equation.expression, step))
-        for assignment in self.assignments:
-            self._values.setdefault(assignment.target, self.value(assignment.value))
 
     def value(self, expression: Expression) -> Array:
         """Return the value of any expression or notation at this point."""
@@ -110,8 +127,8 @@ class Point:
 
     def _sum(self, node: no.SumOverSteps) -> Array:
         _, index, lower, upper = node.args
-        steps = range(int(lower), int(upper.subs(T, self.steps)) + 1)
-        terms = [self.value(node.term.xreplace({index: Integer(step), T: Integer(self.steps)})) for step in steps]
+        steps = range(int(lower.subs(self.counts)), int(upper.subs(self.counts)) + 1)
+        terms = [self.value(node.term.xreplace({**self.counts, index: Integer(step)})) for step in steps]
         return sum(terms[1:], terms[0])
 
     def _factor(self, factor: Expression, index: Any, step: int) -> Expression:
@@ -131,12 +148,14 @@ class Point:
 
     def _along_product(self, row: tuple[int, Any], node: no.DescendingProduct) -> tuple[int, Any]:
         """Contract a row with a product; products that begin alike share their rows, the longest found so far leads."""
-        factor, index, upper, lower = node.args
-        last, first = (int(bound.subs(T, self.steps)) for bound in (upper, lower))
-        rows = self._products.setdefault((row[0], factor, last), [row])
-        while len(rows) <= last - first + 1:
-            rows.append(self._extended(rows[-1], self._factor(factor, index, last - len(rows) + 1)))
-        return rows[last - first + 1]
+        factor, index, begin, end = node.args
+        first, last = (int(bound.subs(self.counts)) for bound in (begin, end))
+        way = 1 if isinstance(node, no.AscendingProduct) else -1
+        count = (last - first) * way + 1
+        rows = self._products.setdefault((row[0], factor, first), [row])
+        while len(rows) <= count:
+            rows.append(self._extended(rows[-1], self._factor(factor, index, first + way * (len(rows) - 1))))
+        return rows[count]
 
     def _extended(self, row: tuple[int, Any], factor: Expression) -> tuple[int, Array]:
         """Contract a row with one more factor; paths share their beginnings, and each beginning is computed once."""
@@ -150,17 +169,60 @@ class Point:
         """Return J = ∂of/∂by of the given kind, of shape of.shape + by.shape, by tangents along the assignments."""
         key = (of, by, kind)
         if key not in self._derivatives:
-            long_way = self.steps > LONGEST_DIRECT and of == self.graph.loss.target and _step_of(by) is not None
-            self._derivatives[key] = self._through_states(by) if long_way else self._differentiate(of, by, kind)
+            group = self._step_of(by) if of == self.graph.loss.target else None
+            self._derivatives[key] = self._differentiate(of, by, kind) if group is None else \
+                self._through_states(by, group)
         return self._derivatives[key]
 
-    def _through_states(self, by: Any) -> Array:
+    def _step_of(self, by: Any) -> tuple[int, int] | None:
+        """Tell the loop and the step of a quantity whose way to the loss is long and leads through its step's states.
+
+        None where tangents from it to the loss are as good: an output that is no state has a way of its own.
+        """
+        group = self._groups.get(by)
+        if self.steps <= LONGEST_DIRECT or not isinstance(group, tuple):
+            return None
+        loop = self.graph.loops[group[0]]
+        aside = self.graph.step_output in loop.cell and self.graph.output not in loop.states
+        return None if aside or not 1 <= group[1] <= self.counts[loop.loop.steps] else group
+
+    def _through_states(self, by: Any, group: tuple[int, int]) -> Array:
         """∂L/∂v_t as ∂L/∂s_t · ∂s_t/∂v_t: tangents within one step, rows from step to step, linear in T."""
-        here = int(_step_of(by))
-        links = no.DescendingProduct(step_jacobian(self.graph, t), t, self.steps, here + 1)
-        row = self._chain([*head(self.graph, Integer(self.steps)), links])
-        state = state_at(self.graph, Integer(here))
+        number, step = group
+        row = self._state_rows(number)[step]
+        state = state_at(self.graph.loops[number], Integer(step))
         return row if state == by else contract(row, self.derivative(state, by))
+
+    def _state_rows(self, number: int) -> dict[int, Array]:
+        """Return ∂L/∂s_t of a loop for all t, from the end: from its own output, and from the step after."""
+        if number not in self._loop_rows:
+            loop = self.graph.loops[number]
+            length = int(self.counts[loop.loop.steps])
+            order = range(1, length + 1) if loop.loop.reverse else range(length, 0, -1)
+            rows: dict[int, Array] = {}
+            for step in order:
+                after = step + loop.loop.direction
+                parts = [*self._from_output(number, step, length)]
+                if after in rows:
+                    parts.append(contract(rows[after], self.value(step_jacobian(loop, Integer(after)))))
+                rows[step] = sum(parts[1:], parts[0])
+            self._loop_rows[number] = rows
+        return self._loop_rows[number]
+
+    def _from_output(self, number: int, step: int, length: int) -> Iterator[Array]:
+        """What ∂L/∂s_t gets from an output of its step, or at the end from the loop that starts there."""
+        graph, loop = self.graph, self.graph.loops[number]
+        at_end = step == int(loop.last(length))
+        if loop in graph.reading and (graph.every or at_end):
+            factor = self.value(graph.weight) if graph.every else Residue(1)
+            yield factor * self._chain(head(graph, loop, Integer(step)))
+        elif at_end:
+            later = graph.loops[number + 1]
+            rows = self._state_rows(number + 1)
+            begin = state_at(later, later.start(self.counts[later.loop.steps]))
+            first = int(later.first(self.counts[later.loop.steps]))
+            back = contract(rows[first], self.value(step_jacobian(later, Integer(first))))
+            yield contract(back, self.derivative(begin, state_at(loop, Integer(step))))
 
     def _differentiate(self, of: Any, by: Any, kind: type[no.Total]) -> Array:
         targets = of.args if isinstance(of, no.Stack) else (of,)
@@ -171,11 +233,11 @@ class Point:
             seeds[source] = with_tangents(self.value(source), first, sum(counts))
             first += count
         reached = self._propagate(seeds, targets, kind)
-        rows = [_tangents(reached[target], sum(counts)) for target in targets]
+        rows = [tangents_of(reached[target], sum(counts)) for target in targets]
         stacked = np.concatenate(rows) if isinstance(of, no.Stack) else rows[0]
         shape = np.shape(self.value(of)) if not isinstance(of, no.Stack) else (len(stacked),)
         by_shape = np.shape(self.value(by)) if not isinstance(by, no.Stack) else (sum(counts),)
-        return _reshaped(stacked, (*shape, *by_shape))
+        return reshaped(stacked, (*shape, *by_shape))
 
     def along(self, parameter: Parameter, direction: Array) -> Residue:
         """Return the derivative of L as ``parameter`` moves in one direction."""
@@ -183,11 +245,11 @@ class Point:
         seeded: Array = np.empty(base.shape, dtype=object)
         for place in np.ndindex(base.shape):
             tangent = np.zeros(1, dtype=object)
-            tangent[0] = _entry(way, place).value
-            seeded[place] = Residue(_entry(base, place).value, tangent)
+            tangent[0] = entry_of(way, place).value
+            seeded[place] = Residue(entry_of(base, place).value, tangent)
         loss = self.graph.loss.target
         reached = self._propagate({parameter: seeded if seeded.shape else seeded[()]}, (loss,), no.Total)
-        return Residue(int(_tangents(reached[loss], 1)[0, 0]))
+        return Residue(int(tangents_of(reached[loss], 1)[0, 0]))
 
     def _propagate(self, seeds: dict[Any, Array], targets: tuple[Any, ...], kind: type[no.Total]) -> dict[Any, Array]:
         """Run the assignments from the seeds to the targets; what no seed reaches keeps its plain value."""
@@ -214,61 +276,21 @@ class Point:
         )
 
     def _between(self, seeds: dict[Any, Array], targets: tuple[Any, ...], *, within_step: bool) -> list[Assignment]:
-        """The assignments that can carry a tangent: from the seeds to the targets, of one step alone if so asked."""
-        first = min((self._places.get(seed, -1) for seed in seeds), default=-1)
-        if first < 0:
-            first = self._first_use(seeds)
-        if within_step:
-            first = max(first, self._start_of_step(targets[0]))
-        last = max(self._places[target] for target in targets)
-        return list(self.assignments[first : last + 1])
+        """The assignments that lead from the seeds to the targets, of the targets' own step alone if so asked."""
+        groups = {self._groups.get(target) for target in targets}
+        found: set[int] = set()
+        stack = [target for target in targets if target not in seeds]
+        while stack:
+            name = stack.pop()
+            place = self._places.get(name)
+            if place is None or place in found or (within_step and self._groups[name] not in groups):
+                continue
+            found.add(place)
+            stack += [used for used in self._uses[name] if used not in seeds]
+        return [self.assignments[place] for place in sorted(found)]
 
-    def _first_use(self, seeds: dict[Any, Array]) -> int:
-        steps = [seed.step for seed in seeds if isinstance(seed, Variable) and seed.step is not None]
-        return int(min(steps)) * len(self.graph.cell) if steps else 0
-
-    def _start_of_step(self, target: Any) -> int:
-        cell = len(self.graph.cell)
-        return (int(target.step) - 1) * cell if target.step is not None else self.steps * cell
-
-
-def _entry(array: Array, place: tuple[int, ...]) -> Residue:
-    entry: Residue = array[place]
-    return entry
-
-
-def _step_of(by: Any) -> Any:
-    return by.step if isinstance(by, Variable) else None
-
-
-def contract(left: Array, right: Array) -> Array:
-    """Σ over the last axis of ``left`` and the first of ``right``; a scalar has none and multiplies."""
-    if not np.shape(left) or not np.shape(right):
-        return left * right
-    return np.tensordot(left, right, axes=(-1, 0))
-
-
-def _tangents(array: Array, count: int) -> Array:
-    """Return the derivatives of each entry: (entries, directions)."""
-    entries = np.asarray(array, dtype=object).reshape(-1)
-    rows = np.zeros((len(entries), count), dtype=object)
-    for place, entry in enumerate(entries):
-        if entry.tangent is not None:
-            rows[place] = entry.tangent
-    return rows
-
-
-def _reshaped(rows: Array, shape: tuple[int, ...]) -> Array:
-    flat = np.empty(rows.size, dtype=object)
-    for place, value in enumerate(rows.reshape(-1)):
-        flat[place] = Residue(int(value))
-    return flat.reshape(shape) if shape else flat[0]
-
-
-def same(left: Array, right: Array) -> tuple[int, int]:
-    """Return (entries that differ, entries compared); arrays of different shapes differ in every entry."""
-    first, second = np.asarray(left, dtype=object), np.asarray(right, dtype=object)
-    if first.shape != second.shape:
-        return max(first.size, second.size, 1), max(first.size, second.size, 1)
-    differing = sum(a.value != b.value for a, b in zip(first.reshape(-1), second.reshape(-1), strict=True))
-    return differing, first.size
+    def _grouped(self) -> dict[Any, Any]:
+        """Tell for each assigned name to which step of which loop it belongs, or to which output."""
+        owners = {a.target.name: number for number, loop in enumerate(self.graph.loops) for a in loop.cell}
+        return {a.target: (owners[a.target.name], int(a.target.step)) if a.target.name in owners
+                else f"output {a.target.step}" for a in self.assignments}

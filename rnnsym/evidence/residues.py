@@ -94,6 +94,38 @@ def symbolic_slope(function: str) -> tuple[Any, Any]:
     return argument, sympy.diff(activations[function].symbol(argument), argument)
 
 
+@cache
+def opaque_function(function: str) -> Any:
+    """Return a function of the table as one that SymPy never rewrites, with SymPy's own slope of it.
+
+    SymPy's tanh turns tanh(−a) into −tanh(a) and its root √(4a) into 2√a: true, but no identity of opaque residues.
+    """
+    symbol, slope = symbolic_slope(function)
+
+    def fdiff(self: Any, argindex: int = 1) -> Any:
+        return _opaque(slope).xreplace({symbol: self.args[0]})
+
+    return type(f"opaque_{function}", (sympy.Function,), {"fdiff": fdiff, "table_name": function})
+
+
+def _opaque(expression: Any) -> Any:
+    """Return a slope with its functions, roots and cases as opaque functions."""
+    if not expression.args:
+        return expression
+    operands = [_opaque(arg) for arg in _operands(expression)]
+    match expression:
+        case sympy.Piecewise():
+            first, second, argument = operands
+            return second + (first - second) * opaque_function("step")(argument)
+        case sympy.Pow() if expression.exp.q == 2:
+            return opaque_function("sqrt")(operands[0]) ** expression.exp.p
+        case sympy.Pow():
+            return operands[0] ** expression.exp
+        case sympy.Function():
+            return opaque_function(_function_name(expression))(*operands)
+    return expression.func(*operands)
+
+
 class Atoms:
     """Opaque function values: random residues, one for each function and argument."""
 
@@ -102,10 +134,23 @@ class Atoms:
         self._values: dict[tuple[str, int], int] = {}
 
     def value(self, function: str, argument: int) -> int:
-        """Return f(a); a function of the sign alone takes a random sign."""
-        if function == "step":
-            return self._memo("positive", argument, lambda: self._random.randrange(2))
+        """Return f(a); functions of the sign take a random one, of which |a| = a sign(a) and step(a) make the same."""
+        match function:
+            case "step":
+                return int(self._sign(argument) == 1)
+            case "sign":
+                return self._sign(argument) % PRIME
+            case "abs":
+                return self._sign(argument) * argument % PRIME
         return self._memo(function, argument, lambda: self._random.randrange(1, PRIME))
+
+    def _sign(self, argument: int) -> int:
+        """Return −1, 0 or 1: 0 of 0, else random, and that of −a opposite to that of a."""
+        if argument == 0:
+            return 0
+        small = min(argument, PRIME - argument)
+        sign = 2 * self._memo("positive", small, lambda: self._random.randrange(2)) - 1
+        return sign if argument == small else -sign
 
     def _memo(self, function: str, argument: int, draw: Callable[[], int]) -> int:
         key = (function, argument)
@@ -182,7 +227,7 @@ def _names_of_functions() -> dict[Any, str]:
 
 
 def _function_name(node: Any) -> str:
-    name = _names_of_functions().get(type(node))
+    name = getattr(type(node), "table_name", None) or _names_of_functions().get(type(node))
     if name is None:
         raise CheckError(f"the function {type(node).__name__} is not in the table of activations")
     return name

@@ -12,14 +12,17 @@ from sympy import Integer
 from rnnsym.calculus.rules import pull_back
 from rnnsym.calculus.unrolling import graph_of
 from rnnsym.errors import CheckError
-from rnnsym.evidence.points import Draw, Point, same
+from rnnsym.evidence.points import Draw, Point
 from rnnsym.evidence.residues import Residue
-from rnnsym.model.expressions import ONE, Expression, Parameter, T, Variable, t
+from rnnsym.evidence.tangents import same
+from rnnsym.model.expressions import ONE, Expression, Parameter, t
+from rnnsym.model.losses import losses
 from rnnsym.writing.derivation import Check, Derivation, Section, Step
 
 WITNESS = "exact identity modulo 2^127 − 1 at a random point, derivatives by dual numbers"
 SUBSTITUTION = "the let-bound equations reproduce the network's own, modulo 2^127 − 1"
 STATIONARY = "∂L/∂ŷ vanishes at ŷ = y, modulo 2^127 − 1"
+ALONG = "∂L/∂ŷ is the same in all entries at ŷ = y, so no step among distributions lowers L, modulo 2^127 − 1"
 DESCENT = "dL/dη = −‖∂L/∂W‖² along the update, modulo 2^127 − 1"
 SIZES = {"d": 3, "n": 2, "k": 4}  # distinct and above one, so that a missing transpose and a wrong order show
 FURTHER = 5  # further sizes start here, distinct from these
@@ -30,7 +33,7 @@ def verify(derivation: Derivation, seed: int = 0) -> Derivation:
     """Return the derivation with a check on every step; CheckError where one fails: a wrong line is never printed."""
     network = derivation.network
     sizes = {symbol.name: SIZES.get(symbol.name, FURTHER + place) for place, symbol in enumerate(network.sizes)}
-    point = Point(graph_of(network), Draw(sizes, derivation.length, seed))
+    point = Point(graph_of(network), Draw(sizes, derivation.length, seed, derivation.output_length))
     sections = tuple(_verified_section(section, point, seed) for section in derivation.sections)
     verified = replace(derivation, sections=sections)
     for step in verified.steps:
@@ -60,15 +63,16 @@ def _comparisons(step: Step, point: Point) -> tuple[str, list[tuple[Any, Any]]]:
         return SUBSTITUTION, list(_substituted(step, point))
     if step.rule == "update":
         return DESCENT, [_along_update(step, point)]
-    if step.before == point.graph.loss.target:
-        return STATIONARY, [_stationary(point)]
+    if step.before == point.graph.step_loss.target:
+        among = ALONG if losses[point.graph.network.loss].distribution else STATIONARY
+        return among, [_stationary(point)]
     witness = SUBSTITUTION if step.rule == "definition" else WITNESS
     return witness, [(point.value(left), point.value(right)) for left, right in _instances(step, point)]
 
 
 def _instances(step: Step, point: Point) -> Iterator[tuple[Expression, Expression]]:
     for index in _indices(step.span):
-        here = {T: Integer(point.steps)} | ({} if index is None else {t: Integer(index)})
+        here = {**point.counts, **({} if index is None else {t: Integer(index)})}
         bound = step.after if index is None else step.after.xreplace(here)
         yield (step.before if index is None else step.before.xreplace(here)), bound
 
@@ -98,8 +102,9 @@ def _along_update(step: Step, point: Point) -> tuple[Any, Any]:
 
 def _stationary(point: Point) -> tuple[Any, Any]:
     graph = point.graph
-    slope = pull_back(graph.loss.value, ONE)[graph.output]
-    target = Variable("target", graph.output.shape)
-    value = point.value(slope.xreplace({graph.output: target}))
+    slope = pull_back(graph.step_loss.value, ONE)[graph.output]
+    value = point.value(slope.xreplace({graph.output: graph.target}))
+    if losses[graph.network.loss].distribution:
+        return value, np.full(np.shape(value), value[0], dtype=object)
     zero = np.full(np.shape(value), Residue(0), dtype=object)
     return value, zero if np.shape(value) else Residue(0)
