@@ -1,6 +1,7 @@
 """Gradient products, path contributions and their plots."""
 
 from rnnsym.dynamics.contributions import PathContributions, path_contributions
+from rnnsym.dynamics.diagrams import draw_unrolled, gallery_figure, unrolled_figure
 from rnnsym.dynamics.draws import (
     draw_inputs,
     draw_parameters,
@@ -8,11 +9,11 @@ from rnnsym.dynamics.draws import (
     spectral_radius,
     with_spectral_radius,
 )
+from rnnsym.dynamics.figure_table import FigureEntry, figures
+from rnnsym.dynamics.initialisation import initialise, initialise_state, schemes
 from rnnsym.dynamics.plots import (
-    FigureEntry,
     draw_gradient_products,
     draw_path_contributions,
-    figures,
     gradient_product_figure,
     path_contribution_figure,
 )
@@ -37,17 +38,23 @@ __all__ = [
     "draw_inputs",
     "draw_parameters",
     "draw_path_contributions",
+    "draw_unrolled",
     "figures",
+    "gallery_figure",
     "gradient_product_figure",
     "gradient_products",
+    "initialise",
+    "initialise_state",
     "log_product_norms",
     "path_contribution_figure",
     "path_contributions",
     "recurrent_weights",
     "save_figure",
+    "schemes",
     "spectral_radius",
     "step_jacobians",
     "study_contributions",
     "study_products",
+    "unrolled_figure",
     "with_spectral_radius",
 ]

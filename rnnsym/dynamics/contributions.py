@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.calculus.adjoints import AdjointRecursion, adjoint_recursion
+from rnnsym.calculus.binding import Assignment
 from rnnsym.calculus.notation import Adjoint
-from rnnsym.calculus.unrolling import Assignment
 from rnnsym.dynamics.products import scale_to_one
 from rnnsym.dynamics.trajectories import Trajectories, Values, follow
 from rnnsym.errors import DataError
 from rnnsym.model.evaluation import evaluate
-from rnnsym.model.expressions import Parameter, T, Variable
+from rnnsym.model.expressions import ONE, Parameter, T
 from rnnsym.model.networks import Network
 
 Float = NDArray[np.float64]
@@ -88,7 +88,7 @@ def path_contributions(
     arguments that do not fit, for terms that overflow, and where the cell has no parameters.
     """
     trajectories = follow(network, parameters, inputs, initial_state, targets)
-    recursion = adjoint_recursion(trajectories.graph)
+    recursion = adjoint_recursion(trajectories.graph, weight=ONE)
     chosen = _wanted(network, recursion, wrt)
     with np.errstate(all="ignore"):
         terms, log_norms = _Sweep(trajectories, recursion).run(chosen)
@@ -119,10 +119,14 @@ class _Sweep:
         self.exponent = 0
 
     def run(self, parameters: tuple[Parameter, ...]) -> tuple[dict[str, Float], dict[str, Float]]:
-        adjoints = [self._readout(place) for place in range(len(self.trajectories.sequences))]
+        graph = self.trajectories.graph
+        last = len(self.trajectories.sequences[0]) - 1
+        adjoints = [[np.zeros(np.shape(steps[-1][s])) for s in graph.states] for steps in self.trajectories.sequences]
         terms: dict[str, list[Float]] = {p.name: [] for p in parameters}
         logs: dict[str, list[float]] = {p.name: [] for p in parameters}
-        for step in reversed(range(len(self.trajectories.sequences[0]))):
+        for step in reversed(range(last + 1)):
+            if graph.every or step == last:
+                adjoints = self._joined(adjoints, [self._output(place, step) for place in range(len(adjoints))])
             adjoints = self._rescale(adjoints)
             values = [self._step(place, step, own) for place, own in enumerate(adjoints)]
             for p in parameters:
@@ -136,20 +140,35 @@ class _Sweep:
     def _evaluate(self, expression: Any, values: Values) -> Any:
         return evaluate(expression, values.__getitem__, self.trajectories.arithmetic)
 
-    def _readout(self, place: int) -> list[Any]:
-        """Return ∂L/∂s_T by the readout for each state s; L is one sequence's part of the mean."""
-        graph = self.trajectories.graph
-        last = self.trajectories.sequences[place][-1]
+    def _output(self, place: int, step: int) -> list[Any]:
+        """Return what each state's δ gets from the output of its step; L is one sequence's part of the mean."""
+        graph, steps = self.trajectories.graph, self.trajectories.sequences[place]
         targets = self.trajectories.arguments.targets
         assert targets is not None  # ``follow`` was given them
-        values: Values = {p: last[p] for p in graph.network.parameters}
-        values.update({state.at(T): last[state] for state in graph.states})
-        values[Variable("target", graph.output.shape)] = targets[place]
+        values: Values = {p: steps[step][p] for p in graph.network.parameters}
+        values.update({state if graph.every else state.at(T): steps[step][state] for state in graph.states})
+        values[graph.target] = targets[place, step] if graph.every else targets[place]
         self.trajectories.assign(values, graph.readout)
         self.trajectories.assign(values, self.recursion.readout)
         found = self.recursion.final
-        own = [self._evaluate(found[s], values) if s in found else np.zeros(np.shape(last[s])) for s in graph.states]
-        return [value / len(targets) for value in own]
+        own = [self._evaluate(found[s], values) if s in found else np.zeros(np.shape(steps[step][s]))
+               for s in graph.states]
+        count = len(targets) * (len(steps) if graph.network.over_steps == "mean" else 1)
+        return [value / count for value in own]
+
+    def _joined(self, adjoints: list[list[Any]], outputs: list[list[Any]]) -> list[list[Any]]:
+        """Add what comes from outputs to what was carried, under the larger of the two exponents."""
+        flat = np.concatenate([np.ravel(value) for own in outputs for value in own])
+        carried = np.concatenate([np.ravel(value) for own in adjoints for value in own])
+        if not carried.any():
+            self.exponent = 0
+        if not flat.any():
+            return adjoints
+        exponent = max(self.exponent, int(np.frexp(np.abs(flat).max())[1]))
+        joined = [[np.ldexp(old, self.exponent - exponent) + np.ldexp(new, -exponent)
+                   for old, new in zip(*pair, strict=True)] for pair in zip(adjoints, outputs, strict=True)]
+        self.exponent = exponent
+        return joined
 
     def _rescale(self, adjoints: list[list[Any]]) -> list[list[Any]]:
         flat = np.concatenate([np.ravel(value) for own in adjoints for value in own])

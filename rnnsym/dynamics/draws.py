@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsym.calculus.unrolling import graph_of, names_in
+from rnnsym.calculus.binding import names_in
+from rnnsym.calculus.unrolling import graph_of
 from rnnsym.errors import DataError
 from rnnsym.model.expressions import MatrixProduct, Named, Parameter, Transposed, t, walk
-from rnnsym.model.losses import losses
+from rnnsym.model.losses import Loss, losses
 from rnnsym.model.networks import Network
 from rnnsym.numerics.validation import as_floats, as_mapping
 
@@ -42,7 +43,9 @@ def draw_inputs(
 ) -> tuple[Float, Float]:
     """x_t ~ N(0, scale²), independent; return inputs (T, d) and a target (k,), within the loss's bounds.
 
-    A target is one end or the other of a bounded loss's range, else N(0, 1). Errors: DataError for steps that are no
+    Inputs are numbers of rows, uniform, (T,), where the cell looks these up; there is one input, (d,), and a target at
+    every step, (T, k), where the topology says so. A target is one end or the other of a bounded loss's range, one
+    class of several, else N(0, 1). Errors: DataError for steps that are no
     whole number from 1, a seed that is none from 0, a scale that is no number from 0; NetworkError for sizes.
     """
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
@@ -50,11 +53,21 @@ def draw_inputs(
     values = network.size_values(**sizes)
     shape = tuple(int(length.xreplace(values)) for length in network.input.shape)
     outputs = tuple(int(length.xreplace(values)) for length in network.target.shape)
+    outputs = (steps, *outputs) if network.shape_of_steps.every else outputs
     generator = np.random.default_rng([_seed(seed), 1])  # another stream than the parameters' of the same seed
-    inputs = _nonnegative("scale", scale) * generator.standard_normal((steps, *shape))
-    entry, drawn = losses[network.loss], generator.standard_normal(outputs)
-    bounded = np.isfinite(entry.lower) and np.isfinite(entry.upper)
-    return inputs, np.where(drawn > 0, entry.upper, entry.lower) if bounded else drawn
+    axes = () if network.shape_of_steps.one_input else (steps,)
+    if network.reads_index:
+        inputs: Any = generator.integers(0, shape[0], size=axes)
+    else:
+        inputs = _nonnegative("scale", scale) * generator.standard_normal((*axes, *shape))
+    return inputs, _drawn_targets(losses[network.loss], generator.standard_normal(outputs))
+
+
+def _drawn_targets(loss: Loss, drawn: Float) -> Float:
+    if loss.distribution:
+        return np.asarray(np.eye(drawn.shape[-1])[drawn.argmax(axis=-1)])
+    bounded = np.isfinite(loss.lower) and np.isfinite(loss.upper)
+    return np.where(drawn > 0, loss.upper, loss.lower) if bounded else drawn
 
 
 def recurrent_weights(network: Network) -> tuple[str, ...]:

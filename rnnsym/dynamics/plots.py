@@ -1,16 +1,14 @@
-"""The figures of gradient flow, drawn from studies; ``figures`` lists them by name."""
+"""The figures of gradient flow, drawn from studies."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsym.calculus.paths import state_symbol
+from rnnsym.calculus.paths import state_at
 from rnnsym.calculus.unrolling import graph_of
 from rnnsym.dynamics.draws import recurrent_weights
 from rnnsym.dynamics.products import affine_step
@@ -28,7 +26,7 @@ from rnnsym.dynamics.style import (
 )
 from rnnsym.errors import DataError
 from rnnsym.model.cells import cells
-from rnnsym.model.expressions import Variable
+from rnnsym.model.expressions import Variable, t
 from rnnsym.model.networks import Network
 from rnnsym.writing.latex import latex
 from rnnsym.writing.spelling import spell
@@ -47,15 +45,6 @@ RECENT = 10  # the paths through the last steps that the figure marks as short-t
 INCHES = (9.0, 4.5)
 LABEL_MARGIN = 0.33  # the room left of the first step for labels, in lengths of the sequence
 SHADE = 0.18
-
-
-@dataclass(frozen=True)
-class FigureEntry:
-    """One figure: its name on the command line, what it shows, and how it is drawn for a network and a seed."""
-
-    name: str
-    title: str
-    draw: Callable[[Network | None, int], Figure]
 
 
 def gradient_product_figure(network: Network | None = None, seed: int = 0) -> Figure:
@@ -115,16 +104,6 @@ def draw_path_contributions(study: ContributionStudy) -> Figure:
     return figure
 
 
-figures: Mapping[str, FigureEntry] = MappingProxyType({
-    entry.name: entry
-    for entry in (
-        FigureEntry("gradient-products", "Norms of products of step Jacobians over 100 steps", gradient_product_figure),
-        FigureEntry("path-contributions", "What each step contributes to the gradient of a recurrent weight",
-                    path_contribution_figure),
-    )
-})
-
-
 def _sizes(network: Network, units: int, inputs: int) -> dict[str, int]:
     wanted = {"d": inputs, "n": units, "k": 1}
     known = [str(size) for size in network.sizes]
@@ -147,7 +126,7 @@ def _weights(network: Network) -> tuple[str, str]:
 
 
 def _product_label(network: Network) -> str:
-    states = state_symbol(graph_of(network))
+    states = state_at(graph_of(network).only_loop(), t)
     name = latex(spell(states.name)) if isinstance(states, Variable) else "s"
     factor = rf"\partial {name}_t \,/\, \partial {name}_{{t-1}}"
     return rf"$\Vert\,\prod_{{t=T}}^{{T-k+1}} {factor}\,\Vert_2$"

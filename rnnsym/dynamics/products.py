@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnsym.calculus.binding import names_in
+from rnnsym.calculus.jacobians import jacobian
 from rnnsym.calculus.notation import StepBlock
 from rnnsym.calculus.paths import Block, step_blocks
-from rnnsym.calculus.rules import jacobian
-from rnnsym.calculus.unrolling import StepGraph, names_in
+from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.dynamics.trajectories import Trajectories, Values, follow
 from rnnsym.errors import DataError
 from rnnsym.model.activations import activations
@@ -106,7 +107,7 @@ def scale_to_one(array: Float) -> tuple[Float, int]:
 
 def _jacobians(trajectories: Trajectories) -> Float:
     """Return the one-step Jacobians of all sequences, (batch, T, N, N)."""
-    blocks, places = step_blocks(trajectories.graph), _places(trajectories)
+    blocks, places = step_blocks(trajectories.graph.only_loop()), _places(trajectories)
     with np.errstate(all="ignore"):
         found = np.array([[_stacked(trajectories, blocks, places, values) for values in sequence]
                           for sequence in trajectories.sequences])

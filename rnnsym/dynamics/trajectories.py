@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from rnnsym.calculus.unrolling import Assignment, StepGraph, graph_of
-from rnnsym.errors import DataError
-from rnnsym.model.evaluation import Arithmetic, evaluate
+from rnnsym.calculus.binding import Assignment
+from rnnsym.calculus.unrolling import BACK, StepGraph, graph_of
+from rnnsym.errors import DataError, DerivationError
+from rnnsym.model.evaluation import Arithmetic, choose, evaluate
 from rnnsym.model.expressions import Expression, t
 from rnnsym.model.networks import Network
 from rnnsym.numerics.functions import elementwise_functions
-from rnnsym.numerics.validation import Arguments, validate
+from rnnsym.numerics.validation import Arguments, Given, validate
 
 Values = dict[Expression, Any]
 
@@ -58,10 +59,14 @@ def follow(
     """s_t = f(x_t, s_{t−1}) for t = 1 … T, every intermediate kept.
 
     ``inputs`` (batch, T, d), or (T, d) for one sequence; ``initial_state`` {state: (batch, n) or (n,)}, the declared
-    start where absent. Errors: DataError for arguments that do not fit, and for a state that is not finite.
+    start where absent. Errors: DataError for arguments that do not fit, and for a state that is not finite,
+    DerivationError for a network of several loops, or one that reads its own outputs.
     """
-    found = validate(network, parameters, inputs, targets, initial_state, None, predict=targets is None)
     graph = graph_of(network)
+    if graph.only_loop().loop.reads is None:
+        raise DerivationError(f"this follows networks that read an input at every step, and {network.topology} reads "
+                              "its own outputs")
+    found = validate(network, Given(parameters, inputs, targets, initial_state), predict=targets is None)
     trajectories = Trajectories(graph, float_arithmetic(_sizes(network, found)), (), found)
     with np.errstate(all="ignore"):
         sequences = tuple(tuple(_steps(trajectories, place)) for place in range(len(found.inputs)))
@@ -71,7 +76,7 @@ def follow(
 def float_arithmetic(sizes: Mapping[Any, int]) -> Arithmetic:
     """Return the arithmetic of float64 arrays, with the functions that compiled networks use."""
     functions = elementwise_functions()
-    return Arithmetic(_number, lambda name, array: functions[name](array), dict(sizes))
+    return Arithmetic(_number, lambda name, array: functions[name](array), dict(sizes), choose, np.max)
 
 
 @lru_cache(maxsize=256)
@@ -82,8 +87,8 @@ def _number(value: Any) -> float:
 def _steps(trajectories: Trajectories, place: int) -> Iterator[Values]:
     found, graph = trajectories.arguments, trajectories.graph
     constant: Values = {p: found.parameters[p.name] for p in graph.network.parameters}
-    states = [_start(trajectories, state, place) for state in graph.network.states]
-    for number, x in enumerate(found.inputs[place], start=1):
+    states = [_start(trajectories, state, place) for state in graph.states]
+    for number, x in enumerate(_read(trajectories, place), start=1):
         values = {**constant, graph.network.input: x}
         values.update(zip((s.at(t - 1) for s in graph.states), states, strict=True))
         trajectories.assign(values, graph.cell)
@@ -94,28 +99,43 @@ def _steps(trajectories: Trajectories, place: int) -> Iterator[Values]:
         yield values
 
 
+def _read(trajectories: Trajectories, place: int) -> Any:
+    """The inputs of one sequence, (T, d); the number of a row that is looked up is a row of the identity here."""
+    network, inputs = trajectories.graph.network, trajectories.arguments.inputs[place]
+    if network.reads_index:
+        inputs = np.eye(trajectories.arithmetic.length(network.input.shape[0]))[inputs]
+    return inputs[None] if network.shape_of_steps.one_input else inputs
+
+
 def _start(trajectories: Trajectories, state: Any, place: int) -> Any:
-    given = (trajectories.arguments.initial_state or {}).get(state.variable.name)
+    """Where a state, or the register of one, starts; a given start of several steps stands with the oldest first."""
+    loop = trajectories.graph.only_loop()
+    name, _, back = state.name.partition(BACK)
+    given = (trajectories.arguments.initial_state or {}).get(name)
     if given is None:
-        shape = tuple(trajectories.arithmetic.length(n) for n in state.variable.shape)
-        return np.full(shape, float(state.initial))
-    return given[place] if given.ndim > state.variable.rank else given
+        shape = tuple(trajectories.arithmetic.length(n) for n in state.shape)
+        return np.full(shape, float(loop.initial(state)))
+    lag = next(one.lag for one in loop.loop.states if one.variable.name == name)
+    own = given[place] if given.ndim > state.rank + (lag > 1) else given
+    return own[lag - 1 - int(back or 0)] if lag > 1 else own
 
 
 def _sizes(network: Network, found: Arguments) -> dict[Any, int]:
     """Return the value of every size, told from the arrays that bear it."""
     arrays = [(p.shape, found.parameters[p.name].shape) for p in network.parameters]
-    arrays.append((network.input.shape, found.inputs.shape[2:]))
+    if not network.reads_index:
+        arrays.append((network.input.shape, found.inputs.shape[found.inputs.ndim - network.input.rank :]))
     for state in network.states:
         given = (found.initial_state or {}).get(state.variable.name)
         if given is not None:
             arrays.append((state.variable.shape, given.shape[given.ndim - state.variable.rank:]))
     if found.targets is not None:
-        arrays.append((network.target.shape, found.targets.shape[1:]))
-    sizes = {symbol: length for shape, own in arrays for symbol, length in zip(shape, own, strict=True)}
+        arrays.append((network.target.shape, found.targets.shape[found.targets.ndim - network.target.rank :]))
+    sizes = {symbol: length for shape, own in arrays for symbol, length in zip(shape, own, strict=True)
+             if symbol.is_Symbol}  # a sum of sizes, d + n, settles none of them
     for state in network.states:
-        for symbol in state.variable.shape:
-            if symbol.is_Symbol and symbol not in sizes:
+        for symbol in {symbol for length in state.variable.shape for symbol in length.free_symbols}:
+            if symbol not in sizes:
                 raise DataError(f"the size {symbol} of the state {state.variable.name} is borne by no parameter and no "
                                 f"input: give initial_state with the key {state.variable.name!r}")
     return sizes

@@ -33,6 +33,8 @@ from rnnsym.errors import DataError, OutputError
 
 FOLDER = Path(__file__).resolve().parents[2] / "figures"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
+GALLERIES = {"topologies": "unrolled"}  # committed figures of several networks, by the figure that they show
+CURVES = [script for script in SCRIPTS if script.stem not in GALLERIES]
 SVG = "{http://www.w3.org/2000/svg}"
 LINK = "{http://www.w3.org/1999/xlink}href"
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
@@ -125,7 +127,7 @@ def drawn_twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def test_there_is_a_script_and_a_committed_file_for_each_figure() -> None:
-    names = {name.replace("-", "_") for name in figures}
+    names = {name.replace("-", "_") for name in figures if name not in GALLERIES.values()} | set(GALLERIES)
     assert {script.stem for script in SCRIPTS} == names
     assert {file.name for file in FOLDER.iterdir() if file.is_file() and not file.name.startswith(".")} == {
         f"{name}{ending}" for name in names for ending in (".py", ".svg")
@@ -146,7 +148,7 @@ def test_the_committed_figure_shows_what_its_script_draws(script: Path, drawn_tw
     texts, shapes = read_drawing(committed)
     assert len(texts) > 20
     assert len(shapes) > 40
-    assert sum(len(shape.points) > 90 for shape in shapes) >= 20
+    assert script.stem in GALLERIES or sum(len(shape.points) > 90 for shape in shapes) >= 20
     assert differences(committed, fresh) == []
 
 
@@ -157,7 +159,7 @@ CHANGES: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+@pytest.mark.parametrize("script", CURVES, ids=lambda script: script.stem)
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_to_a_committed_figure_is_seen(change: str, script: Path, tmp_path: Path) -> None:
     committed = script.with_suffix(".svg")
@@ -168,7 +170,7 @@ def test_a_change_to_a_committed_figure_is_seen(change: str, script: Path, tmp_p
     assert differences(committed, tmp_path / "changed.svg")
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+@pytest.mark.parametrize("script", CURVES, ids=lambda script: script.stem)
 def test_a_dropped_curve_and_a_moved_point_are_seen(script: Path, tmp_path: Path) -> None:
     committed, changed = script.with_suffix(".svg"), tmp_path / "changed.svg"
     text = committed.read_text(encoding="utf-8")
@@ -220,7 +222,9 @@ def test_a_study_without_recurrent_weights_or_of_a_fixed_size_is_refused() -> No
     readout = "yhat = sigmoid(h @ W_y)"
     decay = Network(Cell.from_equations("decay", "h = 0.5 * h_prev + x @ W"), readout)
     fixed = Network(Cell.from_equations("fixed", "W: (d, 2)\nU: (2, 2)\nh = tanh(x @ W + h_prev @ U)"), readout)
-    for entry in figures.values():
+    for entry in (figures[name] for name in ("gradient-products", "path-contributions")):
+        assert "no square matrix" in entry.obstacle(decay)
+        assert "free size n" in entry.obstacle(fixed)
         with pytest.raises(DataError, match="decay"):
             entry.draw(decay, 0)
         with pytest.raises(DataError, match="free size n"):

@@ -1,0 +1,184 @@
+"""Unrolled diagrams: a network's cells at steps 1 … T from left to right, inputs below, outputs and losses above."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rnnsym.dynamics.style import FONT_POINTS, GREY, PALETTE, style
+from rnnsym.dynamics.unrolled_layout import Arrow, Node
+from rnnsym.dynamics.unrolled_parts import Parts
+from rnnsym.dynamics.unrolled_scene import MARGIN, Scene, control_height, scene_of
+from rnnsym.dynamics.unrolled_texts import LINE, WORD_LINE, extent
+from rnnsym.errors import DataError
+from rnnsym.model.cells import cells
+from rnnsym.model.networks import Network
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.path import Path
+
+TINTS = tuple(PALETTE[place] for place in (1, 3, 5, 6))  # one a loop, lightened
+LIGHT = 0.65  # of a box's colour, this much is white
+COLOURS = {"feedback": PALETTE[4], "teacher": PALETTE[5], "skip": PALETTE[0], "handed": PALETTE[4]}
+DASHES = {"teacher": (0, (4, 2)), "target": (0, (4, 2))}
+HALO = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # of labels that arcs cross
+CORNER = 5.0  # the radius of an arrow's bends
+LEAST_INCHES = 1.0
+LINE_POINTS = 700.0  # the width of a gallery
+TITLE, BETWEEN = 22.0, 26.0  # the height of a title, and the room between diagrams
+
+
+def unrolled_figure(
+    network: Network | None = None, steps: int | None = None, output_steps: int | None = None
+) -> Figure:
+    """Return the unrolled diagram of a network (the simple one where None) as a figure of its own size.
+
+    Arguments and errors as for ``draw_unrolled``.
+
+    >>> figure = unrolled_figure(Network(cells["lstm"]), steps=2)
+    >>> len(figure.axes)
+    1
+    """
+    from matplotlib.figure import Figure
+
+    chosen = network or Network(cells["simple"])
+    width, height = unrolled_size(chosen, steps, output_steps)
+    with style():
+        figure = Figure(figsize=(max(width / 72, LEAST_INCHES), max(height / 72, LEAST_INCHES)))
+        draw_unrolled(figure.add_axes((0, 0, 1, 1)), chosen, steps, output_steps)
+    return figure
+
+
+def draw_unrolled(
+    axes: Axes, network: Network, steps: int | None = 3, output_steps: int | None = None
+) -> None:
+    """Draw s_t = f(x_t, s_{t−1}), t = 1 … T, as boxes joined by arrows; the whole is scaled to fit into ``axes``.
+
+    ``steps`` is T, or None for a T that is left open; more than six steps are drawn as 1, 2, 3, …, T. ``output_steps``
+    is the number of the decoder's steps (absent: as many). Arrows are labelled with the states that they carry. The
+    artists bear their kind as label: _box, _input, _output, _recurrent, _skip, …. Errors: DataError for steps that are
+    no whole number from 1, and for output steps where there is no decoder.
+    """
+    with style():
+        _draw(axes, scene_of(Parts(network, steps, output_steps)))
+
+
+def gallery_figure(networks: Mapping[str, Network], steps: int | None = 3) -> Figure:
+    """Return the unrolled diagrams of several networks, all at one scale, each below its title.
+
+    They stand in lines from left to right, in their order. Errors as for ``draw_unrolled``, and DataError for none.
+    """
+    from matplotlib.figure import Figure
+
+    if not networks:
+        raise DataError("a gallery needs at least one network")
+    sizes = {title: unrolled_size(network, steps) for title, network in networks.items()}
+    with style():
+        places, width, height = _lines(sizes)
+        figure = Figure(figsize=(width / 72, height / 72))
+        for title, (x, y) in places.items():
+            wide, high = sizes[title]
+            axes = figure.add_axes((x / width, y / height, wide / width, high / height))
+            draw_unrolled(axes, networks[title], steps)
+            figure.text((x + MARGIN) / width, (y + high + MARGIN) / height, title, ha="left", va="bottom",
+                        fontsize=FONT_POINTS)
+    return figure
+
+
+def _lines(sizes: Mapping[str, tuple[float, float]]) -> tuple[dict[str, tuple[float, float]], float, float]:
+    """Break a gallery into lines as a text; return each diagram's lower left corner, and the size of the whole."""
+    lines: list[list[str]] = [[]]
+    most = max(LINE_POINTS, *(max(width, extent((title,))[0] + 2 * MARGIN) for title, (width, _) in sizes.items()))
+    room = {title: max(width, extent((title,))[0] + 2 * MARGIN) + BETWEEN for title, (width, _) in sizes.items()}
+    for title in sizes:
+        if lines[-1] and sum(room[one] for one in (*lines[-1], title)) > most + BETWEEN:
+            lines.append([])
+        lines[-1].append(title)
+    heights = [max(sizes[title][1] for title in line) + TITLE + BETWEEN for line in lines]
+    places = {}
+    for number, line in enumerate(lines):
+        for place, title in enumerate(line):
+            x = sum(room[one] for one in line[:place])
+            places[title] = (x, sum(heights[number:]) - TITLE - sizes[title][1])
+    return places, most, sum(heights)
+
+
+def unrolled_size(network: Network, steps: int | None = 3, output_steps: int | None = None) -> tuple[float, float]:
+    """Return the width and the height of a diagram in points, at the size of type of all figures."""
+    with style():
+        scene = scene_of(Parts(network, steps, output_steps))
+    return scene.width, scene.height
+
+
+def _draw(axes: Axes, scene: Scene) -> None:
+    axes.set_xlim(0, scene.width)
+    axes.set_ylim(0, scene.height)
+    axes.set_aspect("equal")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    scale = _scale(axes, scene)
+    for arrow in scene.arrows:
+        _draw_arrow(axes, arrow, scale)
+    for node in scene.nodes:
+        _draw_node(axes, node, scale)
+
+
+def _scale(axes: Axes, scene: Scene) -> float:
+    """Return the points of the page that one point of the diagram gets."""
+    figure: Any = axes.figure
+    inches, place = figure.bbox.size / figure.dpi, axes.get_position(original=True)
+    scale = min(inches[0] * place.width * 72 / scene.width, inches[1] * place.height * 72 / scene.height)
+    return round(float(scale), 6)  # 1 where the figure has the diagram's own size
+
+
+def _draw_node(axes: Axes, node: Node, scale: float) -> None:
+    from matplotlib.colors import to_rgb
+    from matplotlib.patches import FancyBboxPatch
+
+    if node.kind == "box":
+        colour = LIGHT + (1 - LIGHT) * np.array(to_rgb(TINTS[node.tint % len(TINTS)]))
+        corner = (node.x - node.width / 2 + 4, node.y - node.height / 2 + 4)
+        axes.add_patch(FancyBboxPatch(corner, node.width - 8, node.height - 8, "round,pad=4,rounding_size=4",
+                                      facecolor=tuple(colour), edgecolor="black", linewidth=0.9 * scale, label="_box"))
+    step = WORD_LINE if node.kind == "box" else LINE
+    for place, line in enumerate(node.lines):
+        y = node.y + ((len(node.lines) - 1) / 2 - place) * step
+        axes.text(node.x, y, line, ha="center", va="center_baseline" if node.kind == "box" else "center", zorder=4,
+                  fontsize=FONT_POINTS * scale, label=f"_{node.kind}", bbox=HALO if node.kind == "label" else None)
+
+
+def _draw_arrow(axes: Axes, arrow: Arrow, scale: float) -> None:
+    from matplotlib.patches import FancyArrowPatch
+
+    axes.add_patch(FancyArrowPatch(
+        path=_path(arrow), arrowstyle="-|>,head_length=4,head_width=1.8", mutation_scale=scale, linewidth=scale,
+        color=COLOURS.get(arrow.kind, "black" if arrow.kind not in DASHES else GREY),
+        linestyle=DASHES.get(arrow.kind, "-"), joinstyle="miter", capstyle="butt", label=f"_{arrow.kind}", zorder=2))
+
+
+def _path(arrow: Arrow) -> Path:
+    """Return an arc as one cubic, or straight lines with rounded corners."""
+    from matplotlib.path import Path
+
+    if arrow.arc is not None:
+        (x0, y0), (x1, y1) = arrow.points
+        top = control_height(arrow)
+        return Path([(x0, y0), (x0, top), (x1, top), (x1, y1)], [Path.MOVETO, *[Path.CURVE4] * 3])
+    points, codes = [arrow.points[0]], [Path.MOVETO]
+    for before, corner, after in zip(arrow.points, arrow.points[1:], arrow.points[2:], strict=False):
+        points += [_towards(corner, before), corner, _towards(corner, after)]
+        codes += [Path.LINETO, Path.CURVE3, Path.CURVE3]
+    return Path([*points, arrow.points[-1]], [*codes, Path.LINETO])
+
+
+def _towards(corner: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    """Return the point beside a corner where its bend begins, at most half way to the next."""
+    way = np.subtract(other, corner)
+    length = float(np.hypot(*way))
+    x, y = corner + way * min(CORNER, length / 2) / max(length, 1e-9)
+    return float(x), float(y)

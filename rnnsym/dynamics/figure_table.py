@@ -1,0 +1,61 @@
+"""The table of figures by name; a new one is one entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from rnnsym.dynamics.diagrams import unrolled_figure
+from rnnsym.dynamics.draws import recurrent_weights
+from rnnsym.dynamics.plots import gradient_product_figure, path_contribution_figure
+from rnnsym.model.networks import Network
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class FigureEntry:
+    """One figure: its name on the command line, what it shows, and how it is drawn for a network and a seed.
+
+    ``obstacle`` says why a network has no such figure; nothing where it has one.
+    """
+
+    name: str
+    title: str
+    draw: Callable[[Network | None, int], Figure]
+    obstacle: Callable[[Network], str] = lambda network: ""
+
+    def applies(self, network: Network) -> bool:
+        """Whether the figure can be drawn for a network."""
+        return not self.obstacle(network)
+
+
+def no_gradient_flow(network: Network) -> str:
+    """Say why a network's gradient flow is not drawn; nothing where it is."""
+    obstacles = (
+        (len(network.loops) > 1, "it follows one recurrence, and this network has several"),
+        (network.feeds_back, "it follows given inputs, and this network reads its own outputs"),
+        (network.shape_of_steps.every, "it follows the loss of one output, and this network has one at every step"),
+        (network.shape_of_steps.single_step, "it follows many steps, and this network has a single one"),
+        (network.reads_index, "it draws vectors as inputs, and this network reads indices"),
+        ("n" not in map(str, network.sizes), "it needs a state of the free size n, and this network has none"),
+    )
+    found = next((reason for there, reason in obstacles if there), "")
+    if found or recurrent_weights(network):
+        return found
+    return "it scales recurrent weights, and no square matrix multiplies a state of the step before in this network"
+
+
+figures: Mapping[str, FigureEntry] = MappingProxyType({
+    entry.name: entry
+    for entry in (
+        FigureEntry("unrolled", "The network unrolled over its steps", lambda network, seed: unrolled_figure(network)),
+        FigureEntry("gradient-products", "Norms of products of step Jacobians over 100 steps", gradient_product_figure,
+                    no_gradient_flow),
+        FigureEntry("path-contributions", "What each step contributes to the gradient of a recurrent weight",
+                    path_contribution_figure, no_gradient_flow),
+    )
+})
