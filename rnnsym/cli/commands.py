@@ -23,6 +23,15 @@ CellOption = Annotated[
 NetworkOption = Annotated[
     Path | None, typer.Option("--network", help="A TOML file that describes a network, instead of --cell.")
 ]
+TopologyOption = Annotated[
+    str | None,
+    typer.Option("--topology", help="one-to-one, one-to-many, many-to-one, many-to-many or encoder-decoder."),
+]
+LossOption = Annotated[
+    str | None,
+    typer.Option("--loss", help="binary_cross_entropy, softmax_cross_entropy, squared_error, absolute_error or huber."),
+]
+LayersOption = Annotated[int, typer.Option("--layers", help="How many layers of the cell stand on top of each other.")]
 StepsOption = Annotated[int, typer.Option("--steps", help="The number of time steps T.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Repeats a run exactly.")]
 OutputOption = Annotated[
@@ -36,6 +45,9 @@ def report(
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.")] = Path("rnnsym-report"),
     cell: CellOption = None,
     network: NetworkOption = None,
+    topology: TopologyOption = None,
+    loss: LossOption = None,
+    layers: LayersOption = 1,
     corpus: Annotated[Path | None, typer.Option("--corpus", help="A CSV file with the header text,label.")] = None,
     steps: StepsOption = 3,
     seed: SeedOption = 0,
@@ -44,7 +56,7 @@ def report(
     from rnnsym.cli.inputs import chosen_network
     from rnnsym.cli.report import Request, write_report
 
-    passed = write_report(Request(chosen_network(cell, network), corpus, steps, seed), output)
+    passed = write_report(Request(chosen_network(cell, network, topology, loss, layers), corpus, steps, seed), output)
     show(f"{output / 'index.html'}\n")
     return 0 if passed else 1
 
@@ -53,7 +65,13 @@ def report(
 def derive(
     cell: CellOption = None,
     network: NetworkOption = None,
+    topology: TopologyOption = None,
+    loss: LossOption = None,
+    layers: LayersOption = 1,
     steps: StepsOption = 3,
+    output_steps: Annotated[
+        int | None, typer.Option("--output-steps", help="The decoder's number of steps, T if absent.")
+    ] = None,
     form: Annotated[
         str | None, typer.Option("--format", help="text, latex, html or pdf; if absent, by the file's suffix.")
     ] = None,
@@ -68,7 +86,8 @@ def derive(
 
     form = document_format(form, output)
     pdf = require_typesetting(output) if form == "pdf" else None
-    document = rnnsym.derive(chosen_network(cell, network), steps=steps, seed=seed)
+    found = chosen_network(cell, network, topology, loss, layers)
+    document = rnnsym.derive(found, steps, output_steps=output_steps, seed=seed)
     if pdf is None:
         deliver(getattr(document, form)(), output)
     else:
@@ -81,9 +100,13 @@ def derive(
 def check(
     cell: CellOption = None,
     network: NetworkOption = None,
+    topology: TopologyOption = None,
+    loss: LossOption = None,
+    layers: LayersOption = 1,
     form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
     output: OutputOption = None,
     examples: Annotated[int, typer.Option("--examples", help="How many examples are drawn.")] = 40,
+    budget: Annotated[float | None, typer.Option("--budget", help="Seconds that the check may take.")] = None,
     seed: SeedOption = 0,
 ) -> int:
     """Judge the derivation and the generated code against every witness; exit status 1 where something is wrong."""
@@ -93,21 +116,28 @@ def check(
     from rnnsym.cli.progress import progress_bar
 
     one_of("--format", form, ("text", "json"))
-    found = chosen_network(cell, network)
+    found = chosen_network(cell, network, topology, loss, layers)
     with progress_bar() as stage:
-        outcome = rnnsym.check(found, seed, max_examples=examples, progress=stage("checking examples"))
+        outcome = rnnsym.check(found, seed, max_examples=examples, budget=budget, progress=stage("checking examples"))
     deliver(outcome.as_json() if form == "json" else f"{outcome}\n", output)
     return 0 if outcome.passed else 1
 
 
 @application.command()
-def code(cell: CellOption = None, network: NetworkOption = None, output: OutputOption = None) -> int:
+def code(
+    cell: CellOption = None,
+    network: NetworkOption = None,
+    topology: TopologyOption = None,
+    loss: LossOption = None,
+    layers: LayersOption = 1,
+    output: OutputOption = None,
+) -> int:
     """Print the NumPy module that computes the loss and its gradient."""
     import rnnsym
     from rnnsym.cli.inputs import chosen_network
     from rnnsym.cli.outputs import deliver
 
-    deliver(rnnsym.compile(chosen_network(cell, network)).source, output)
+    deliver(rnnsym.compile(chosen_network(cell, network, topology, loss, layers)).source, output)
     return 0
 
 
@@ -119,11 +149,14 @@ def figures(
     listing: Annotated[bool, typer.Option("--list", help="List the figures and stop.")] = False,
     cell: CellOption = None,
     network: NetworkOption = None,
+    topology: TopologyOption = None,
+    loss: LossOption = None,
+    layers: LayersOption = 1,
     seed: SeedOption = 0,
 ) -> int:
-    """Draw the figures of gradient flow."""
+    """Draw the unrolled network and the figures of gradient flow."""
     from rnnsym.cli.inputs import chosen_network, one_of
-    from rnnsym.cli.outputs import draw_figures, figure_titles
+    from rnnsym.cli.outputs import draw_figures, drawable_figures, figure_titles
 
     if listing:
         show("".join(f"{name:20} {title}\n" for name, title in figure_titles().items()))
@@ -131,7 +164,8 @@ def figures(
     one_of("--format", form, ("svg", "pdf", "png"))
     for name in names or ():
         one_of("figure", name, tuple(figure_titles()))
-    for path in draw_figures(names or list(figure_titles()), chosen_network(cell, network), output, form, seed):
+    found = chosen_network(cell, network, topology, loss, layers)
+    for path in draw_figures(drawable_figures(names, found), found, output, form, seed):
         show(f"{path}\n")
     return 0
 

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
+from typing import Any
 
 from rnnsym.errors import OutputError, RnnsymError
-from rnnsym.model.cells import cells, entries
+from rnnsym.model.cell_table import entries
+from rnnsym.model.cells import cells
 from rnnsym.model.networks import Network
+from rnnsym.writing.latex import latex
+from rnnsym.writing.layout import lay_out, style_of
 from rnnsym.writing.sections import derivation
 
 SIMPLE = "simple"
 FORMATS = {".txt": "text", ".tex": "latex", ".html": "html", ".pdf": "pdf"}  # of a document, by the file's suffix
 
 
-def chosen_network(cell: str | None, network: Path | None) -> Network:
+def chosen_network(
+    cell: str | None, network: Path | None, topology: str | None = None, loss: str | None = None, layers: int = 1
+) -> Network:
     """Return the network of a file, or a built-in cell (the simple one by default) with its recommended readout."""
-    if cell is not None and network is not None:
-        raise RnnsymError(f"--cell {cell} and --network {network}: a built-in cell or a file, not both; leave one out")
-    if network is not None:
-        return Network.from_file(network)
-    return Network(cells[SIMPLE if cell is None else cell])
+    if network is None:
+        one = cells[SIMPLE if cell is None else cell]
+        asked = (("topology", topology), ("loss", loss))
+        options: dict[str, Any] = {name: value for name, value in asked if value is not None}
+        return Network([one] * layers if layers != 1 else one, **options)
+    given = {"--cell": cell, "--topology": topology, "--loss": loss, "--layers": layers if layers != 1 else None}
+    for option, value in given.items():
+        if value is not None:
+            both = f"{option} {value} and --network {network}"
+            raise RnnsymError(f"{both}: a built-in cell or a file, not both; leave one out")
+    return Network.from_file(network)
 
 
 def one_of(what: str, value: str, known: tuple[str, ...]) -> None:
@@ -51,13 +64,31 @@ def require_typesetting(output: Path | None) -> Path:
 
 
 def list_cells() -> str:
-    """Return one line a cell."""
-    return "\n".join(f"{name:10} {entry.title} ({entry.source})" for name, entry in entries.items())
+    """Return one line a cell: its name, its title, who published it and when."""
+    rows = [(name, entry.title, _published(entry.source)) for name, entry in entries.items()]
+    names, titles = (max(len(row[column]) for row in rows) for column in (0, 1))
+    return "\n".join(f"{name:{names}}  {title:{titles}}  {source}" for name, title, source in rows)
 
 
 def describe_cell(name: str) -> str:
-    """Return a cell's text, its recommended readout, and the tables of shapes and of parameter counts."""
+    """Return a cell's equations as text and as LaTeX, its readout, and the tables of shapes and parameter counts."""
     network, entry = Network(cells[name]), entries[name]
     tables = derivation(network, 1).only("notation", "counts").text().split("\n", 3)[-1]
-    lines = [entry.title, entry.source, "", *textwrap.dedent(entry.text).strip().splitlines(), entry.readout.strip()]
-    return "\n".join([*lines, "", tables.rstrip()])
+    start = [] if entry.initialisation is None else [f"initialisation: {entry.initialisation}"]
+    text = [*textwrap.dedent(entry.text).strip().splitlines(), entry.readout.strip()]
+    parts = [entry.title, entry.source, *start, "", *text, "", _typeset_equations(network), "", tables.rstrip()]
+    return "\n".join(parts)
+
+
+def _published(source: str) -> str:
+    """Return the authors and the year, with which each source begins."""
+    found = re.match(r"\D*\d{4}", source)
+    return source if found is None else found[0]
+
+
+def _typeset_equations(network: Network) -> str:
+    """Return the equations and the readout as LaTeX, aligned at their equals signs."""
+    style = style_of(network)
+    lines = [f"{latex(lay_out(one.target, style))} &= {latex(lay_out(one.expression, style)).strip()}"
+             for one in (*network.equations, *network.readout_equations)]
+    return "\n".join([r"\begin{align*}", " \\\\\n".join(f"  {line}" for line in lines), r"\end{align*}"])

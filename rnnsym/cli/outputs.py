@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rnnsym.cli.streams import show
-from rnnsym.errors import OutputError
+from rnnsym.cli.streams import complain, show
+from rnnsym.errors import DataError, OutputError
 from rnnsym.model.networks import Network
 
 MARKS = ("checks.json", "derivation.tex")  # a folder without these is no earlier report, whatever else it holds
@@ -140,6 +140,25 @@ def figure_titles() -> dict[str, str]:
     from rnnsym.dynamics import figures
 
     return {name: entry.title for name, entry in figures.items()}
+
+
+def drawable_figures(names: list[str] | None, network: Network) -> list[str]:
+    """Return the figures to draw: those that are asked for, or all that the network has, with a line for each other.
+
+    Errors: DataError for a figure that is asked for by its name and that the network does not have.
+    """
+    from rnnsym.dynamics import figures
+
+    chosen = []
+    for name in names or figures:
+        obstacle = figures[name].obstacle(network)
+        if obstacle and names:
+            raise DataError(f"the figure {name} cannot be drawn: {obstacle}; leave it out")
+        if obstacle:
+            complain("note", f"the figure {name} is not drawn: {obstacle}")
+        else:
+            chosen.append(name)
+    return chosen
 
 
 def draw_figures(names: list[str], network: Network, folder: Path, form: str, seed: int) -> Iterator[Path]:

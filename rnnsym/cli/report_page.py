@@ -133,4 +133,4 @@ def _figures(content: Content) -> str:
         f'<figure><img src="figures/{name}.svg" alt="{escape(title)}"><figcaption>{escape(title)}</figcaption></figure>'
         for name, title in content.figures.items()
     )
-    return f'<section id="figures"><h2>Gradient flow</h2>{images}</section>'
+    return f'<section id="figures"><h2>The network and its gradient flow</h2>{images}</section>'

@@ -40,6 +40,7 @@ def test_the_report_holds_everything(report_folder: Path) -> None:
     assert {path.name for path in (report_folder / "figures").iterdir()} == {
         "gradient-products.svg",
         "path-contributions.svg",
+        "unrolled.svg",
     }
     checks = json.loads((report_folder / "checks.json").read_text(encoding="utf-8"))
     assert checks["network"]["passed"]

@@ -1,0 +1,72 @@
+"""A cell file by a stranger goes through every command; what a corpus cannot teach is refused in one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_runs import run
+
+FILE = '''
+name = "leaky reader"
+equations = """
+lam: scalar
+e = tanh(E[x])
+r = sigmoid(concat(e, h_prev) @ W_r + b_r)
+n = maximum(tanh(e @ W_n + (r * h_prev) @ U_n + h_prev[2] @ V_n), -0.5)
+h = where(lam + r > 0, (1 - r) * n + r * h_prev, n)
+"""
+readout = "yhat = softmax(h @ W_y + b_y)"
+loss = "softmax_cross_entropy"
+'''
+
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mycell.toml").write_text(FILE)
+    return lambda *arguments: run(list(arguments), capsys, monkeypatch)
+
+
+def test_derive_check_and_code(command: Command) -> None:
+    status, out, err = command("derive", "--network", "mycell.toml", "--steps", "2")
+    assert (status, err) == (0, "")
+    assert "h_1 = " in out
+    status, out, _ = command("check", "--network", "mycell.toml", "--examples", "4", "--format", "json")
+    assert status == 0
+    assert json.loads(out)["passed"] is True
+    status, out, _ = command("code", "--network", "mycell.toml")
+    assert status == 0
+    assert "np.add.at(grad_E, x, " in out
+
+
+def test_report(command: Command, tmp_path: Path) -> None:
+    status, _, err = command("report", "--network", "mycell.toml", "-o", "out")
+    assert status == 0, err
+    assert {"index.html", "derivation.tex", "gradient.py", "checks.json", "figures"} <= {
+        path.name for path in (tmp_path / "out").iterdir()
+    }
+    assert (tmp_path / "out" / "figures" / "unrolled.svg").is_file()
+
+
+def test_what_a_corpus_cannot_teach_is_refused(command: Command, tmp_path: Path) -> None:
+    status, _, err = command("report", "--topology", "many-to-many", "-o", "out")
+    assert status == 2
+    assert "one label a text" in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_topology_loss_and_layers_go_with_a_cell(command: Command) -> None:
+    asked = ("--cell", "gru", "--topology", "encoder-decoder", "--loss", "huber", "--layers", "2")
+    status, out, _ = command("code", *asked)
+    assert status == 0
+    assert "def decode(" in out
+    status, _, err = command("code", "--network", "mycell.toml", "--layers", "2")
+    assert status == 2
+    assert "not both" in err
