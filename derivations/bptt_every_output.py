@@ -1,4 +1,4 @@
-"""Backpropagation through time with an output at every step: a double sum, over the outputs and the steps before each."""
+"""Backpropagation through time with an output at every step: a sum over the outputs and the steps before each."""
 
 from __future__ import annotations
 

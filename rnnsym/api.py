@@ -46,6 +46,8 @@ def derive(
         )
     if isinstance(steps, bool) or not isinstance(steps, int):
         raise DerivationError(f"steps must be a whole number, but it is {steps!r}")
+    if sizes is not None and not (isinstance(sizes, Mapping) and all(isinstance(name, str) for name in sizes)):
+        raise DerivationError(f"sizes must be a dict such as {{'d': 5, 'n': 3, 'k': 1}}, but it is {sizes!r:.80}")
     document = derivation(network, steps, sizes, output_steps)
     refuse_clashes(graph_of(network), max(steps, output_steps or 0))
     return verify(document, seed)

@@ -33,7 +33,7 @@ from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 
 MAX_STEPS = 10_000  # a derivation prints each path; beyond this a document cannot be read, nor held in memory
-BACK = "_back"  # h_back2 is the register that holds h of two steps before
+BACK = "'"  # h'2 is the register that holds h of two steps before; no name of a user's has such a sign
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class LoopGraph:
     """One loop as assignments at step t.
 
     ``cell`` computes the states at step t from those of the step before, and where outputs are fed back the output,
-    too. A state that is used k > 1 steps back has registers h_back1 … h_back(k−1) beside it, each the one before it a
+    too. A state that is used k > 1 steps back has registers h'1 … h'(k−1) beside it, each the one before it a
     step earlier, so that ``states`` reach one step back only.
     """
 
@@ -86,8 +86,8 @@ class LoopGraph:
 
     def initial(self, state: Variable) -> Any:
         """The declared value that a state, or the register of one, starts with."""
-        name = state.name.split(BACK)[0]
-        return next(one.initial for one in self.loop.states if one.variable.name in (name, state.name))
+        name = state.name.partition(BACK)[0]
+        return next(one.initial for one in self.loop.states if one.variable.name == name)
 
     def lag(self, state: Variable) -> int:
         """How many steps back a state of the network is used."""

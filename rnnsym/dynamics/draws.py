@@ -14,7 +14,7 @@ from rnnsym.errors import DataError
 from rnnsym.model.expressions import MatrixProduct, Named, Parameter, Transposed, t, walk
 from rnnsym.model.losses import Loss, losses
 from rnnsym.model.networks import Network
-from rnnsym.numerics.validation import as_floats, as_mapping
+from rnnsym.numerics.arrays import as_floats, as_mapping
 
 Float = NDArray[np.float64]
 

@@ -19,7 +19,7 @@ from rnnsym.dynamics.connections import Connection, connections, forget_biases
 from rnnsym.dynamics.draws import recurrent_weights
 from rnnsym.errors import DataError
 from rnnsym.model.networks import Network
-from rnnsym.numerics.validation import as_floats
+from rnnsym.numerics.arrays import as_floats
 
 Float = NDArray[np.float64]
 Draw = Callable[[Connection, np.random.Generator], Float]

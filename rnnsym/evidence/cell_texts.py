@@ -7,14 +7,12 @@ from types import MappingProxyType
 
 from hypothesis import strategies as st
 
-from rnnsym.evidence.expression_texts import (
+from rnnsym.evidence.expression_texts import BOUNDED, TAME, ExpressionWriter
+from rnnsym.evidence.scopes import (
     ATOM,
-    BOUNDED,
     PRODUCT,
     SIGN,
     SUM,
-    TAME,
-    ExpressionWriter,
     Scope,
     Shape,
     Source,

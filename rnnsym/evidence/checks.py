@@ -7,14 +7,16 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity, given, reject, settings
 from hypothesis import seed as fixed_seed
 from hypothesis.errors import Flaky, HypothesisWarning, Unsatisfiable
 
 from rnnsym.calculus.unrolling import StepGraph, graph_of
 from rnnsym.errors import CheckError
-from rnnsym.evidence.examples import LONGEST, Drawn, Example, examples
+from rnnsym.evidence.examples import Drawn, Example, examples
 from rnnsym.evidence.judging import Function, OutsideDomainError, Subject, Tally, judge
 from rnnsym.evidence.oracles import affordable_draws, differing_entries
 from rnnsym.evidence.reports import Finding, Report, Witness
@@ -24,7 +26,7 @@ from rnnsym.numerics.compilation import compile_network
 from rnnsym.writing.sections import derivation
 
 EXAMPLES = 40  # covers every scale, T = 1 … 7 and padded batches several times over within a few seconds
-EXACT_STEPS = (2, 1, 3, 7)  # in the order of what they tell: two steps have a path through a step
+EXACT_STEPS = {2: 3, 1: 2, 3: 2, 7: 1}  # T, and a decoder's S: two steps have a path through a step, so they come first
 OPTIONAL = ("initial_state", "lengths", "target_lengths")
 DIFFERENCES = "central differences in extended precision, extrapolated"
 REASON = "error estimate of the extrapolation plus a running bound of float64 rounding"
@@ -33,6 +35,7 @@ NOTHING = (
     "no drawn example lay within the functions' domains and away from kinks"
 )
 Progress = Callable[[int, int], None]
+LONGEST_BUDGET = 1e9  # seconds
 FEWEST = 3  # examples that are compared however small the budget is
 EXACT_SHARE = 0.4  # of a budget: what the exact identities of further lengths may take
 ORACLE_SHARE = 0.5  # of a budget: what may be gone before ``sympy.diff`` begins
@@ -42,7 +45,8 @@ class Budget:
     """The time that a check may take, in seconds; None is no limit. The least that each witness does is always done."""
 
     def __init__(self, seconds: float | None) -> None:
-        if seconds is not None and not seconds > 0:
+        number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if seconds is not None and not (number and 0 < seconds < LONGEST_BUDGET):
             raise CheckError(f"the budget is a number of seconds above 0, but it is {seconds!r:.80}")
         self._seconds, self._begun = seconds, time.monotonic()
 
@@ -64,8 +68,8 @@ def check_function(
     budget: Budget | None = None,
 ) -> Report:
     """Judge a function with the signature of ``value_and_grad`` on drawn examples."""
-    if max_examples < 1:
-        raise CheckError(f"a check needs at least 1 example, but {max_examples} were asked for")
+    _check_whole("max_examples", max_examples, least=1)
+    _check_whole("seed", seed, least=0)
     subject, tally = Subject.of(network), Tally()
     drawn = Drawn(*(_takes(function, name) for name in OPTIONAL))
     failures: list[Example] = []
@@ -86,7 +90,8 @@ def check_function(
     def trial(example: Example) -> None:
         nonlocal count
         if budget is not None and budget.spent() and count >= FEWEST and not failures:
-            return  # what is left of the examples passes unseen; a failure is shrunk to the end
+            tally.passed_over += 1  # a failure is shrunk to the end
+            return
         count += 1
         if progress is not None:
             progress(min(count, max_examples), max_examples)
@@ -100,6 +105,11 @@ def check_function(
 
     unstable = _run(trial)
     return _report(network, function, seed, tally, failures, unstable, drawn)
+
+
+def _check_whole(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise CheckError(f"{name} must be a whole number of at least {least}, but it is {value!r:.80}")
 
 
 def _run(trial: Callable[[], None]) -> bool:
@@ -145,7 +155,8 @@ def _report(
         findings = [Finding("", "", NOTHING)]
     possible = OPTIONAL if network.shape_of_steps.decodes else OPTIONAL[:2]
     untried = [name for name in possible if not getattr(drawn, name)]
-    notes = [f"{name}: the function does not take it, so it was not drawn" for name in untried]
+    late = [f"{tally.passed_over} examples: left out, the budget is spent"] if tally.passed_over else []
+    notes = late + [f"{name}: the function does not take it, so it was not drawn" for name in untried]
     witness = Witness(DIFFERENCES, tally.comparisons, tally.error, tally.tolerance, REASON)
     subject = f"{getattr(function, '__qualname__', 'the function')} against {network.cell.name}"
     return Report(
@@ -169,9 +180,11 @@ def check_network(
     budget: float | None = None,
 ) -> Report:
     """Judge our own derivation and code of ``network``: exact identities, ``sympy.diff``, then drawn examples."""
+    _check_whole("max_examples", max_examples, least=1)
+    _check_whole("seed", seed, least=0)
     graph, time_left = graph_of(network), Budget(budget)
-    exact, exact_findings = _exact_witness(network, seed, time_left)
-    witnesses, findings, left_out = [exact], list(exact_findings), []
+    exact, exact_findings, left_out = _exact_witness(network, seed, time_left)
+    witnesses, findings = [exact], list(exact_findings)
     if time_left.spent(ORACLE_SHARE):
         left_out.append(f"sympy.diff of the nested loss: left out, the budget is {budget:g} s")
     else:
@@ -191,19 +204,23 @@ def check_network(
     )
 
 
-def _exact_witness(network: Network, seed: int, budget: Budget) -> tuple[Witness, list[Finding]]:
-    """Path sum, recursion and total derivative agree line by line, modulo a prime."""
-    compared, findings = 0, []
+def _exact_witness(network: Network, seed: int, budget: Budget) -> tuple[Witness, list[Finding], list[str]]:
+    """Path sum, recursion and total derivative agree line by line, modulo a prime; and what there was no time for.
+
+    The numbers of a decoder's steps are such that each path is listed, and so checked, by itself.
+    """
+    compared, findings, left_out = 0, list[Finding](), list[str]()
     topology = network.shape_of_steps
     for steps in (1,) if topology.single_step else EXACT_STEPS:
         if compared and budget.spent(EXACT_SHARE):
-            break
-        outputs = max(LONGEST - steps, 2) if topology.decodes else None
+            left_out.append(f"exact identities at T = {steps}: left out, the budget is spent")
+            continue
+        outputs = EXACT_STEPS[steps] if topology.decodes else None
         try:
             compared += len(verify(derivation(network, steps, output_steps=outputs), seed).steps)
         except CheckError as error:
             findings.append(Finding("", "", f"at T = {steps}: {error}"))
-    return Witness(WITNESS, compared, float(len(findings)), 0.0, "exact: no tolerance"), findings
+    return Witness(WITNESS, compared, float(len(findings)), 0.0, "exact: no tolerance"), findings, left_out
 
 
 def _oracle_witness(graph: StepGraph, seed: int) -> tuple[Witness, list[Finding]]:

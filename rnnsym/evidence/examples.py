@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
-from rnnsym.numerics.validation import Float
+from rnnsym.numerics.arrays import Float
 
 LARGEST = {"d": 4, "n": 4, "k": 2}
 MOST = max(LARGEST.values())

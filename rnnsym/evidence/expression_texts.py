@@ -7,21 +7,32 @@ nothing of them, inference may find them more general, and never at odds. Functi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from hypothesis import strategies as st
 
+from rnnsym.evidence.scopes import (
+    ATOM,
+    POWER,
+    PRODUCT,
+    SIGN,
+    SUM,
+    Scope,
+    Shape,
+    Source,
+    Weight,
+    annotation_of,
+    atom,
+    call,
+)
 from rnnsym.model.activations import activations
 from rnnsym.model.applications import EXTREMA
 from rnnsym.model.grammar import COMPARISONS
 from rnnsym.model.shapes import VECTOR_FUNCTIONS
 from rnnsym.model.vocabulary import reductions
 
-Shape = tuple[str | int, ...]
 Kind = TypeVar("Kind")
 
-SUM, PRODUCT, SIGN, POWER, ATOM = range(5)  # how tightly Python binds the outermost operator
 BOUNDED = ("tanh", "sigmoid", "sin", "cos")
 WHOLE = tuple(entry.name for entry in activations.values() if entry.lower is None)
 TAME = tuple(name for name in WHOLE if activations[name].slope_bound is not None)  # grow no faster than a line
@@ -29,63 +40,6 @@ NUMBERS = ("1", "2", "0.5", "-1", "0.05", "3.", "1e-1", "0")
 POWERS = ("2", "3", "1", "2.0")
 POSITIVE_POWERS = ("-1", "0.5", "-2", "1.5", "-0.5")
 LONGEST_LAG = 3
-
-
-class Source(NamedTuple):
-    """The text of an expression and the level of its outermost operator."""
-
-    text: str
-    level: int
-
-    def at(self, level: int) -> str:
-        """Return the text as an operand that must bind at least as tightly as ``level``."""
-        return self.text if self.level >= level else f"({self.text})"
-
-
-def atom(text: str) -> Source:
-    """Return a name, a call or a number as a source."""
-    return Source(text, SIGN if text.startswith("-") else ATOM)
-
-
-def call(function: str, *arguments: Source) -> Source:
-    """Return ``function(a, b, …)``."""
-    return atom(f"{function}({', '.join(argument.text for argument in arguments)})")
-
-
-@dataclass
-class Weight:
-    """A parameter: the shape that is meant, and its annotation ("" where the equations tell it)."""
-
-    shape: Shape
-    annotation: str
-
-
-@dataclass
-class Scope:
-    """What a text may use where it has got to (``names``), and the parameters and constants it has introduced.
-
-    ``kept`` are the states of the step before, ``taken`` the names that are no longer free; ``indexed`` says that the
-    input is the index of a row, ``E[x]``, and no vector.
-    """
-
-    names: dict[str, Shape]
-    indexed: bool = False
-    kept: dict[str, Shape] = field(default_factory=dict)
-    weights: dict[str, Weight] = field(default_factory=dict)
-    constants: dict[str, str] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
-
-    def fresh(self, base: str) -> str:
-        """Return ``base`` or, where it is taken, the first free ``base_i``."""
-        free = (name for name in (base, *(f"{base}_{i}" for i in range(1, 400))) if name not in self.taken)
-        name = next(free)
-        self.taken.add(name)
-        return name
-
-
-def annotation_of(shape: Shape) -> str:
-    """Return ``scalar``, ``(n,)`` or ``(n, m)``."""
-    return "scalar" if not shape else f"({shape[0]},)" if len(shape) == 1 else f"({shape[0]}, {shape[1]})"
 
 
 class ExpressionWriter:

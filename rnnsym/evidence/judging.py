@@ -16,7 +16,7 @@ from rnnsym.evidence.reports import Finding
 from rnnsym.evidence.rounding import UNIT, gradient_bounds
 from rnnsym.model.expressions import Parameter
 from rnnsym.model.networks import Network
-from rnnsym.numerics.validation import Float
+from rnnsym.numerics.arrays import Float
 
 Function = Callable[..., Any]
 SETTLED = 1e-10  # a difference whose own error is a larger share of the gradient has not converged: undecided
@@ -35,6 +35,7 @@ class Tally:
     tolerance: float = 1.0
     detectable: dict[str, float] = field(default_factory=dict)
     undecided: list[str] = field(default_factory=list)
+    passed_over: int = 0
 
     def note(self, parameter: str, error: float, tolerance: float) -> None:
         """Count the comparison of one gradient; an entry wrong by the tolerance over its weight would be seen."""

@@ -87,7 +87,7 @@ class Broadcast(Expression):
 
     def __new__(cls, *args: Basic) -> Self:
         node = Basic.__new__(cls, *args)
-        broadcast_shape(node.operands)
+        node.known_shape = broadcast_shape(node.operands)  # once: each asking would walk all that is below
         return node
 
     @property
@@ -96,7 +96,7 @@ class Broadcast(Expression):
 
     @property
     def shape(self) -> Shape:
-        return broadcast_shape(self.operands)
+        return tuple(self.known_shape)
 
 
 class OrderedSum(Broadcast):

@@ -94,7 +94,7 @@ def _parse(content: bytes, place: str) -> dict[str, Any]:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise NetworkError(f"{place} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError also for an integer of thousands of digits
         raise NetworkError(f"{place} is not TOML: {error}") from None
 
 
@@ -104,7 +104,7 @@ def _check(keys: Mapping[str, Any], place: str) -> None:
             raise NetworkError(f"{place} has the unknown key {key!r:.80}; the keys are {', '.join(KEYS)}")
         fault = _fault(key, value)
         if fault:
-            raise NetworkError(f"{place}: {key} must be {fault}, not {type(value).__name__}")
+            raise NetworkError(f"{place}: {key} must be {fault}, not {value!r:.40}")
     own = [key for key in ("name", "equations") if key in keys]
     if "cell" in keys and own:
         raise NetworkError(f"{place} has both cell and {' and '.join(own)}: a built-in cell, or one of your own")

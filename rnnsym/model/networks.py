@@ -113,7 +113,6 @@ class Network:
 
     @property
     def shape_of_steps(self) -> Topology:
-        """The topology's table entry."""
         return topologies[self.topology]
 
     @property
@@ -161,8 +160,7 @@ class Network:
     @cached_property
     def convention(self) -> str:
         """Either "row" (``x @ W``, also where no product tells) or "column" (``W @ x``)."""
-        found = _convention(self.readout_equations)
-        return found[0] if found else self.cell.convention
+        return (_convention(self.readout_equations) or [self.cell.convention])[0]
 
     @property
     def input(self) -> Variable:
@@ -217,6 +215,9 @@ class Network:
         )
 
     def _check_options(self) -> None:
+        for name, kind in (("teacher_forcing", bool), ("bidirectional", bool), ("feed", str), ("readout", str)):
+            if not isinstance(getattr(self, name), kind):
+                raise NetworkError(f"{name} must be a {kind.__name__}, not {getattr(self, name)!r:.80}")
         topology = self.shape_of_steps
         fed = topology.feeds_back or (topology.decodes and not self.teacher_forcing)
         faults = (

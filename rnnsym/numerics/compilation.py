@@ -13,9 +13,10 @@ from rnnsym.calculus.unrolling import BACK, graph_of
 from rnnsym.errors import DataError, DerivationError
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
+from rnnsym.numerics.arrays import Float
 from rnnsym.numerics.emission import numpy_source
 from rnnsym.numerics.loading import load_source
-from rnnsym.numerics.validation import Arguments, Float, Given, validate
+from rnnsym.numerics.validation import Arguments, Given, validate
 
 BACKENDS = ("numpy",)
 
@@ -169,7 +170,7 @@ class CompiledNetwork:
 
     def _reason(self, arguments: Arguments) -> str:
         entry = losses[self.network.loss]
-        if np.isfinite(entry.output_lower) and entry.link is not None and "sigmoid" not in self.network.readout:
+        if np.isfinite(entry.output_lower) and entry.link is not None and entry.link not in self.network.readout:
             bounds = f"{entry.output_lower:g} and {entry.output_upper:g}"
             return f"{entry.name} needs outputs between {bounds}: end the readout in {entry.link}"
         steps = arguments.steps

@@ -64,10 +64,11 @@ class Emitter:
         yield "def readout(parameters, state):"
         yield f'    """Return {", ".join(results)} from the states {", ".join(states)}."""'
         yield from self.setting.unpack(values)
-        yield from self.setting.sizes(values)
+        yield from self.setting.sizes([*values, *self.setting.repeated_sizes(self.graph.readout)])
         yield f"    {tuple_of(states)} = state"
         for a in self.graph.readout:
-            yield f"    {self.names(a.target)} = {self.code(a.value)}  # {self.setting.shape(a.target)}"
+            value = self.setting.value(a.target, a.value, f"len({states[0]})")
+            yield f"    {self.names(a.target)} = {value}  # {self.setting.shape(a.target)}"
         yield f"    return {tuple_of(results)}"
 
     def _readout_names(self) -> list[str]:

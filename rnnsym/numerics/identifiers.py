@@ -7,6 +7,7 @@ import keyword
 from typing import Any
 
 from rnnsym.calculus.notation import Adjoint
+from rnnsym.calculus.unrolling import BACK
 from rnnsym.model.activations import activations
 from rnnsym.model.expressions import Constant, Parameter, Variable, t
 from rnnsym.numerics.functions import helpers
@@ -60,9 +61,9 @@ def _canonical(key: Any) -> Any:
 def _wish(key: Any) -> str:
     match key:
         case ("previous", str(name)):
-            return f"{name}_prev"
+            return f"{name}_prev".replace(BACK, "_back")
         case ("variable", str(name)):
-            return name
+            return name.replace(BACK, "_back")
         case (str(prefix), inner):
             return f"{prefix}_{_wish(inner)}"
         case Parameter() | Constant():

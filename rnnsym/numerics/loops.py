@@ -86,7 +86,8 @@ class LoopEmitter:
         yield f"def {self.function}({self.arguments}, initial_state=None, lengths=None):"
         yield f'    """Return {results}."""'
         yield from self.setting.unpack(values)
-        yield from self.setting.sizes([*values, *(Size(n) for s in self.graph.states for n in s.shape)])
+        needed = self.setting.repeated_sizes(self.graph.cell)
+        yield from self.setting.sizes([*values, *needed, *(Size(n) for s in self.graph.states for n in s.shape)])
         yield from self._counts()
         yield "    given = {} if initial_state is None else initial_state"
         yield from self._starts()
@@ -151,7 +152,8 @@ class LoopEmitter:
             name, before = self.names(s), self.names(s.at(self.graph.before))
             yield f"        {before} = {name} if active is None else np.where({_mask(s)}, {name}, {before})"
         for a in self.graph.cell:
-            yield f"        {self.names(a.target)} = {self.setting.code(a.value)}  # {self.setting.shape(a.target)}"
+            value = self.setting.value(a.target, a.value)
+            yield f"        {self.names(a.target)} = {value}  # {self.setting.shape(a.target)}"
         yield f"        tape.append({self._taped_names()})"
         if self.kept:
             yield f"        history.append({tuple_of(self.names(v) for v in self.kept)})"

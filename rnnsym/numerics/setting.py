@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rnnsym.calculus.binding import names_in
+from rnnsym.calculus.binding import Assignment, names_in
 from rnnsym.calculus.notation import Adjoint
 from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.errors import DerivationError
-from rnnsym.model.expressions import Expression, Parameter, Variable, walk
+from rnnsym.model.expressions import Expression, Parameter, Size, Variable, walk
 from rnnsym.numerics.identifiers import Identifiers
 from rnnsym.numerics.printing import BatchPrinter
 
@@ -49,6 +49,18 @@ class Setting:
     def code(self, expression: Expression) -> str:
         """Return the NumPy code of an expression."""
         return str(self.printer.doprint(expression))
+
+    def value(self, target: Variable, value: Expression, batch: str = "batch") -> str:
+        """Return the code of what is assigned; what does not differ between sequences is repeated for each of them."""
+        code = self.code(value)
+        if self.printer.batched(value):
+            return code
+        lengths = "".join(f", {self.printer.size(length)}" for length in target.shape) or ","
+        return f"np.broadcast_to({code}, ({batch}{lengths}))"
+
+    def repeated_sizes(self, assignments: Iterable[Assignment]) -> list[Size]:
+        """The sizes that ``value`` needs where it repeats."""
+        return [Size(n) for a in assignments if not self.printer.batched(a.value) for n in a.target.shape]
 
     def shape(self, name: Any, batched: bool = True) -> str:
         """Spell the shape of an array, for a comment."""

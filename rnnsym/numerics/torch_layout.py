@@ -15,7 +15,7 @@ from rnnsym.errors import DataError
 from rnnsym.model.cell_table import entries
 from rnnsym.model.cells import Cell
 from rnnsym.model.networks import Network
-from rnnsym.numerics.validation import Shapes, as_floats, as_mapping
+from rnnsym.numerics.arrays import Shapes, as_floats, as_mapping
 
 Float = NDArray[np.float64]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +12,7 @@ from rnnsym.errors import DataError
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.model.topologies import Topology
-
-Float = NDArray[np.float64]
+from rnnsym.numerics.arrays import Float, Shapes, as_floats, as_mapping, as_whole_numbers, check_range
 
 
 @dataclass(frozen=True)
@@ -36,93 +33,6 @@ class Arguments:
     single: bool
 
 
-def as_floats(name: str, value: Any) -> Float:
-    """Return ``value`` as a fresh, contiguous float64 array of finite numbers; DataError names what it is otherwise."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise DataError(f"{name}: expected an array without a mask: fill it, and give the steps that count as lengths")
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{name}: expected an array of numbers, but this cannot be made into one ({error})") from None
-    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        raise DataError(f"{name}: expected real numbers of at most 64 bits, but the dtype is {array.dtype}")
-    floats = np.array(array, dtype=np.float64, order="C")
-    if not np.isfinite(floats).all():
-        place = tuple(int(i) for i in np.argwhere(~np.isfinite(floats))[0])
-        raise DataError(f"{name}: expected finite numbers, but the entry at {place} is {floats[place]}")
-    return floats
-
-
-class Shapes:
-    """Sizes told from the arrays as they come: the first array that bears a size settles it for all others.
-
-    A size that is a sum of others, d + n, is compared as soon as all of these are settled.
-    """
-
-    def __init__(self) -> None:
-        self._settled: dict[Any, tuple[int, str]] = {}
-        self._waiting: list[tuple[Any, int, str]] = []
-
-    def match(self, name: str, array: Any, shape: Iterable[Any]) -> None:
-        """Check that ``array`` has ``shape``; DataError names the size, its value and who settled it."""
-        wanted = tuple(shape)
-        if array.ndim != len(wanted):
-            raise DataError(f"{name}: expected shape {self._spell(wanted)}, but the shape is {array.shape}")
-        for length, found in zip(wanted, array.shape, strict=True):
-            self._match_size(name, length, found, wanted, array.shape)
-        self._match_sums()
-
-    def _match_size(self, name: str, length: Any, found: int, wanted: tuple[Any, ...], shape: tuple[int, ...]) -> None:
-        if found == 0:
-            raise DataError(f"{name}: expected shape {self._spell(wanted)}, but the shape is {shape}: nothing is in it")
-        if getattr(length, "is_Add", False):
-            self._waiting.append((length, found, name))
-            return
-        expected, by = self._settled.setdefault(length, (found, name)) if not _is_number(length) else (int(length), "")
-        if found != expected:
-            source = f" with {length} = {expected} from {by}" if by else ""
-            raise DataError(f"{name}: expected shape {self._spell(wanted)}{source}, but the shape is {shape}")
-
-    def _match_sums(self) -> None:
-        for length, found, name in self._waiting:
-            expected = self.length(length)
-            if expected is not None and expected != found:
-                parts = ", ".join(f"{one} = {self._settled[one][0]}" for one in sorted(length.free_symbols, key=str))
-                raise DataError(f"{name}: expected the size {length} with {parts}, but it is {found}")
-
-    def length(self, size: Any) -> int | None:
-        """Return a size as a number, or None while an array that tells it is missing."""
-        if _is_number(size):
-            return int(size)
-        known = {one: self._settled[one][0] for one in size.free_symbols if one in self._settled}
-        return int(size.subs(known)) if len(known) == len(size.free_symbols) else None
-
-    def _spell(self, shape: tuple[Any, ...]) -> str:
-        return "(" + ", ".join(str(length) for length in shape) + ("," if len(shape) == 1 else "") + ")"
-
-
-def _is_number(length: Any) -> bool:
-    return isinstance(length, int) or bool(getattr(length, "is_Integer", False))
-
-
-def as_mapping(name: str, value: Any, known: Iterable[str], *, complete: bool) -> Mapping[str, Any]:
-    """Check the keys of a dict; DataError for one that is missing or unknown, with the nearest known one."""
-    expected = list(known)
-    if not isinstance(value, Mapping):
-        kind = type(value).__name__
-        raise DataError(f"{name}: expected a dict with the keys {', '.join(expected)}, but it is {kind}")
-    for key in value:
-        if key not in expected:
-            by_letters = {name.lower(): name for name in reversed(expected)}
-            near = difflib.get_close_matches(str(key).lower(), by_letters, 1)
-            hint = f"; did you mean {by_letters[near[0]]!r}?" if near else ""
-            raise DataError(f"{name}: unknown key {key!r}; the keys are {', '.join(expected)}{hint}")
-    missing = [key for key in expected if key not in value]
-    if complete and missing:
-        raise DataError(f"{name}: the key {missing[0]!r} is missing; the keys are {', '.join(expected)}")
-    return value
-
-
 @dataclass(frozen=True)
 class Given:
     """What a caller hands over, as it came."""
@@ -141,6 +51,7 @@ def validate(network: Network, given: Given, *, predict: bool = False) -> Argume
 
     ``predict`` leaves targets out, but where a teacher gives them.
     """
+    _refuse_unread(network, given, predict=predict)
     shapes = Shapes()
     weights = _parameters(network, given.parameters, shapes)
     inputs, single = _inputs(network, given.inputs, shapes)
@@ -164,6 +75,16 @@ def validate(network: Network, given: Given, *, predict: bool = False) -> Argume
         _check_targets(network, targets, target_lengths if topology.decodes else lengths)
     state = _initial(network, given.initial_state, shapes)
     return Arguments(weights, inputs, targets, state, lengths, target_lengths, steps, single)
+
+
+def _refuse_unread(network: Network, given: Given, *, predict: bool) -> None:
+    """Refuse what nothing would read, and ask for what a prediction cannot do without."""
+    if given.steps is not None and not network.feeds_back:
+        raise DataError("steps: the inputs tell how many outputs there are: leave it out")
+    if predict and given.targets is not None and not network.forced:
+        raise DataError("targets: a prediction reads them only where a decoder has a teacher: leave them out")
+    if predict and network.forced and given.targets is None:
+        raise DataError("targets: a decoder with a teacher reads them: give targets, or take teacher_forcing=False")
 
 
 def _axis(inputs: Any, topology: Topology) -> int:
@@ -190,27 +111,10 @@ def _inputs(network: Network, inputs: Any, shapes: Shapes) -> tuple[Any, bool]:
     shapes.match("inputs", batched, ("batch", *own))
     if network.reads_index:
         count = shapes.length(network.input.shape[0])
-        _check_range("inputs", batched, count)
+        check_range("inputs", batched, count)
         if network.feeds_back and not network.shape_of_steps.decodes and count is not None:
             return np.eye(count)[batched], single  # what later steps read in its place is a vector, no row's number
     return batched, single
-
-
-def as_whole_numbers(name: str, value: Any) -> NDArray[np.int64]:
-    """Return ``value`` as a fresh array of whole numbers; DataError for any other kind."""
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{name}: expected an array of whole numbers ({error})") from None
-    if isinstance(value, np.ma.MaskedArray) or array.dtype.kind not in "iu":
-        raise DataError(f"{name}: expected whole numbers, but the dtype is {array.dtype}")
-    return np.array(array, dtype=np.int64)
-
-
-def _check_range(name: str, array: NDArray[Any], count: int | None) -> None:
-    if count is not None and (array.min() < 0 or array.max() >= count):
-        wrong = array[(array < 0) | (array >= count)][0]
-        raise DataError(f"{name}: expected whole numbers from 0 to {count - 1}, but one is {wrong}")
 
 
 def _targets(network: Network, targets: Any, shapes: Shapes, *, single: bool) -> Float:
@@ -227,13 +131,18 @@ def _targets(network: Network, targets: Any, shapes: Shapes, *, single: bool) ->
 
 def _classes(network: Network, targets: Any, shapes: Shapes, axes: int) -> Float | None:
     """Return class numbers as one-hot rows, None where the targets are no class numbers."""
-    array = np.asarray(targets) if isinstance(targets, np.ndarray | list | tuple | int | np.integer) else None
-    if not losses[network.loss].distribution or array is None or array.ndim != axes or array.dtype.kind not in "iu":
+    if not losses[network.loss].distribution or isinstance(targets, np.ma.MaskedArray):
+        return None
+    try:
+        array = np.asarray(targets)
+    except (ValueError, TypeError):
+        return None  # no numbers at all: refused with all other targets that are none
+    if array.ndim != axes or array.dtype.kind not in "iu":
         return None
     count = shapes.length(network.target.shape[0])
     if count is None:
         raise DataError("targets: the number of classes is not known here: give one-hot rows")
-    _check_range("targets", array, count)
+    check_range("targets", array, count)
     return np.asarray(np.eye(count)[array])
 
 
@@ -243,11 +152,14 @@ def _output_steps(network: Network, given: Given, targets: Float | None, steps: 
         return int(targets.shape[1])
     if not network.feeds_back:
         return steps
-    if isinstance(given.steps, bool) or not isinstance(given.steps, int | np.integer) or given.steps < 1:
-        raise DataError(f"steps: expected the number of outputs, a whole number from 1, but it is {given.steps!r:.80}")
+    whole = isinstance(given.steps, int | np.integer) and not isinstance(given.steps, bool)
+    if not whole or not 1 <= given.steps <= MOST_STEPS:
+        raise DataError(f"steps: expected the number of outputs, a whole number from 1 to {MOST_STEPS}, but it is "
+                        f"{given.steps!r:.80}")
     return int(given.steps)
 
 
+MOST_STEPS = 10**6  # of outputs that are fed back and kept
 SUM_TOLERANCE = 1e-6  # of a distribution's entries: what float32 rows, or ones that were rounded for storing, may miss
 
 
@@ -257,12 +169,13 @@ def _check_targets(network: Network, array: Float, lengths: NDArray[np.int64] | 
     counts = np.ones(array.shape[: array.ndim - 1], dtype=bool)
     if lengths is not None and network.shape_of_steps.every:
         counts = np.arange(array.shape[1]) < lengths[:, None]
-    outside = ((array < entry.lower) | (array > entry.upper)) & counts[..., None]
+    slack = SUM_TOLERANCE if entry.distribution else 0.0
+    outside = ((array < entry.lower - slack) | (array > entry.upper + slack)) & counts[..., None]
     if outside.any():
         place = tuple(int(i) for i in np.argwhere(outside)[0])
         raise DataError(
             f"targets: {entry.name} needs values from {entry.lower:g} to {entry.upper:g}, "
-            f"but the entry at {place} is {array[place]:g}"
+            f"but the entry at {place} is {array[place]:.9g}"
         )
     wrong = counts & (np.abs(array.sum(axis=-1) - 1.0) > SUM_TOLERANCE)
     if entry.distribution and wrong.any():

@@ -57,7 +57,7 @@ def spell(name: str, step: Box | None = None) -> Box:
     """Spell a name with its step, if it has one, as the last subscript.
 
     What composition adds to a name stands above it: the decoder's h is h^dec, the h that is read from the end h^←, and
-    h_back2, which holds the h of two steps before, h^(2).
+    h'2, which holds the h of two steps before, h^(2).
     """
     bare, above = _marked(name)
     base, below = name_parts(bare)
@@ -81,7 +81,7 @@ def _marked(name: str) -> tuple[str, Box | None]:
     for prefix, mark in MARKS.items():
         if name.startswith(prefix) and len(name) > len(prefix):
             name, marks = name.removeprefix(prefix), [*marks, mark]
-    kept = re.fullmatch(r"(.+)_back(\d+)", name)
+    kept = re.fullmatch(r"(.+)'(\d+)", name)
     if kept is not None:
         name, marks = kept[1], [*marks, Fence(Glyph("number", kept[2], kept[2]))]
     return name, row(*marks) if marks else None

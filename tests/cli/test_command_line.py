@@ -146,6 +146,23 @@ def test_code_cells_check_and_figures(
     assert [path.name for path in folder.iterdir()] == ["path-contributions.pdf"]
 
 
+def test_figures_that_a_network_has_not_are_left_out_with_a_line_or_refused_by_their_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = ["--cell", "simple", "--topology", "many-to-many"]
+    status, out, err = run(["figures", *network, "-o", str(tmp_path)], capsys, monkeypatch)
+    assert (status, out) == (0, f"{tmp_path / 'unrolled.svg'}\n")
+    notes = err.splitlines()
+    assert len(notes) == 2
+    for line, name in zip(notes, ("gradient-products", "path-contributions"), strict=True):
+        assert line.startswith(f"rnnsym: note: the figure {name} is not drawn: it follows the loss of one output")
+    names = ["unrolled", "path-contributions"]
+    status, out, err = run(["figures", *names, *network, "-o", str(tmp_path / "new")], capsys, monkeypatch)
+    assert (status, out) == (2, "")
+    assert re.fullmatch(r"rnnsym: error: the figure path-contributions cannot be drawn: [^\n]+\n", err)
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_failed_check_is_exit_status_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     from rnnsym.calculus import rules
     from rnnsym.model.expressions import MatrixProduct, negate

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch
+from matplotlib.patches import FancyArrowPatch, Patch
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 from test_figures import FOLDER, differences
 
 from rnnsym import Cell, Network, cells
-from rnnsym.dynamics import draw_unrolled, figures, gallery_figure, save_figure, unrolled_figure
+from rnnsym.dynamics import draw_unrolled, figures, gallery_figure, unrolled_figure
 from rnnsym.dynamics.style import PALETTE, style
 from rnnsym.dynamics.unrolled_parts import Parts
 from rnnsym.dynamics.unrolled_scene import Scene, scene_of
@@ -82,7 +82,8 @@ def faults(figure: Figure) -> list[str]:
     """Say which texts overlap or leave the axes, and which arrows run through a text or a box."""
     axes = figure.axes[0]
     with style():
-        renderer = FigureCanvasAgg(figure).get_renderer()
+        canvas: Any = FigureCanvasAgg(figure)
+        renderer = canvas.get_renderer()
         axes.apply_aspect()
         ink = [(text, text.get_window_extent(renderer)) for text in axes.texts]
     frame = axes.get_window_extent()
@@ -108,9 +109,9 @@ def share(one: Bbox, other: Bbox) -> bool:
     return bool(across > SLACK and min(one.y1, other.y1) - max(one.y0, other.y0) > SLACK)
 
 
-def way(arrow: FancyArrowPatch) -> NDArray[np.float64]:
+def way(arrow: Patch) -> NDArray[np.float64]:
     path = arrow.get_transform().transform_path(arrow.get_path())
-    lines = path.to_polygons(closed_only=False)
+    lines: Any = path.to_polygons(closed_only=False)
     return np.concatenate([
         np.linspace(start, end, 40) for line in lines for start, end in itertools.pairwise(line)])
 

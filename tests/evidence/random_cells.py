@@ -31,8 +31,10 @@ from rnnsym.model.topologies import topologies
 from rnnsym.numerics.compilation import compile_network
 from rnnsym.writing.sections import derivation
 
-EXAMPLES = 3
+EXAMPLES = 2  # of each network; the first is the simplest there is, all zeros
+AFFORDABLE = LARGEST_NESTED // 4
 STEPS = (1, 2, 3)
+PROGRESS = 100
 SAME, MOST_SHOWN = 50, 3  # disagreements that begin alike are printed so often
 KINDS = ("agreed", "undecided", "refused", "disagreed")
 
@@ -80,7 +82,7 @@ def _numerically(network: Network, seed: int, examples: int, verdict: Verdict) -
 
 def _symbolically(network: Network, seed: int, examples: int, verdict: Verdict) -> None:
     graph = graph_of(network)
-    if nested_size(graph, 1) > LARGEST_NESTED:
+    if nested_size(graph, 1) > AFFORDABLE:
         return
     for draw in affordable_draws(graph, seed)[:1]:
         for name, (wrong, total) in differing_entries(graph, draw).items():
@@ -108,6 +110,8 @@ class Tally:
 
     def add(self, network: Network, verdict: Verdict) -> None:
         self.counts[verdict.kind] += 1
+        if not sum(self.counts.values()) % PROGRESS:
+            say(f"{sum(self.counts.values())} networks: {dict(self.counts)}")
         self.comparisons.update(verdict.comparisons)
         self.reasons.update(reason.split(": ", 1)[-1][:SAME] for reason in verdict.undecided + verdict.refused)
         kinds = {reason[:SAME] for reason in verdict.disagreed}
@@ -134,6 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="judge random networks against every witness")
     parser.add_argument("--cells", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--examples", type=int, default=EXAMPLES, help="of each network")
     parser.add_argument("--topologies", nargs="+", choices=list(topologies), default=list(topologies))
     asked = parser.parse_args(arguments)
     tally, start = Tally(), time.monotonic()
@@ -143,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
               suppress_health_check=list(HealthCheck))
     @given(networks(asked.topologies))
     def trial(network: Network) -> None:
-        tally.add(network, judged(network, sum(tally.counts.values())))
+        tally.add(network, judged(network, sum(tally.counts.values()), asked.examples))
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HypothesisWarning)
