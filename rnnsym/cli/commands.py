@@ -32,7 +32,9 @@ LossOption = Annotated[
     typer.Option("--loss", help="binary_cross_entropy, softmax_cross_entropy, squared_error, absolute_error or huber."),
 ]
 LayersOption = Annotated[int, typer.Option("--layers", help="How many layers of the cell stand on top of each other.")]
-StepsOption = Annotated[int, typer.Option("--steps", help="The number of time steps T.")]
+StepsOption = Annotated[
+    int | None, typer.Option("--steps", help="The number of time steps T; 3 if absent, 1 where there is a single step.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Repeats a run exactly.")]
 OutputOption = Annotated[
     Path | None, typer.Option("-o", "--output", help="A file to write; standard output if absent, or -.")
@@ -49,14 +51,15 @@ def report(
     loss: LossOption = None,
     layers: LayersOption = 1,
     corpus: Annotated[Path | None, typer.Option("--corpus", help="A CSV file with the header text,label.")] = None,
-    steps: StepsOption = 3,
+    steps: StepsOption = None,
     seed: SeedOption = 0,
 ) -> int:
     """Derivation, code, checks and figures of a network on a corpus of labelled texts, in one folder."""
-    from rnnsym.cli.inputs import chosen_network
+    from rnnsym.cli.inputs import chosen_network, steps_of
     from rnnsym.cli.report import Request, write_report
 
-    passed = write_report(Request(chosen_network(cell, network, topology, loss, layers), corpus, steps, seed), output)
+    found = chosen_network(cell, network, topology, loss, layers)
+    passed = write_report(Request(found, corpus, steps_of(found, steps), seed), output)
     show(f"{output / 'index.html'}\n")
     return 0 if passed else 1
 
@@ -68,7 +71,7 @@ def derive(
     topology: TopologyOption = None,
     loss: LossOption = None,
     layers: LayersOption = 1,
-    steps: StepsOption = 3,
+    steps: StepsOption = None,
     output_steps: Annotated[
         int | None, typer.Option("--output-steps", help="The decoder's number of steps, T if absent.")
     ] = None,
@@ -80,14 +83,14 @@ def derive(
 ) -> int:
     """Print the derivation of the gradient, every line checked."""
     import rnnsym
-    from rnnsym.cli.inputs import chosen_network, document_format, require_typesetting
+    from rnnsym.cli.inputs import chosen_network, document_format, require_typesetting, steps_of
     from rnnsym.cli.outputs import deliver, write_file
     from rnnsym.cli.typesetting import typeset
 
     form = document_format(form, output)
     pdf = require_typesetting(output) if form == "pdf" else None
     found = chosen_network(cell, network, topology, loss, layers)
-    document = rnnsym.derive(found, steps, output_steps=output_steps, seed=seed)
+    document = rnnsym.derive(found, steps_of(found, steps), output_steps=output_steps, seed=seed)
     if pdf is None:
         deliver(getattr(document, form)(), output)
     else:

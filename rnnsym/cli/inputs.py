@@ -16,6 +16,7 @@ from rnnsym.writing.layout import lay_out, style_of
 from rnnsym.writing.sections import derivation
 
 SIMPLE = "simple"
+USUAL_STEPS = 3
 FORMATS = {".txt": "text", ".tex": "latex", ".html": "html", ".pdf": "pdf"}  # of a document, by the file's suffix
 
 
@@ -34,6 +35,12 @@ def chosen_network(
             both = f"{option} {value} and --network {network}"
             raise RnnsymError(f"{both}: a built-in cell or a file, not both; leave one out")
     return Network.from_file(network)
+
+
+def steps_of(network: Network, asked: int | None) -> int:
+    """Return the number of steps that is asked for, or the usual one."""
+    usual = 1 if network.shape_of_steps.single_step else USUAL_STEPS
+    return usual if asked is None else asked
 
 
 def one_of(what: str, value: str, known: tuple[str, ...]) -> None:

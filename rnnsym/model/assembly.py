@@ -164,7 +164,7 @@ def _feed(network: Network, readout: Equations, cells: Sequence[Cell]) -> Equati
         return None
     yhat = readout.equations[-1].target
     parts: list[Cell | Equations] = [*cells, readout]
-    own = {one.name: f"`{one.name}` stands elsewhere in the network: the feed sees `yhat` only"
+    own = {one.name: f"`{one.name}` stands elsewhere in the network, and the feed sees `yhat` only: take another name"
            for part in parts for one in (*part.parameters, *(e.target for e in part.equations))}
     refused = {name: why for name, why in own.items() if name != "yhat"}
     sizes = dict.fromkeys([*(one for cell in cells for one in sizes_of(cell)),

@@ -21,6 +21,9 @@ FONT_SIZES = (("", PAGE), (r"\small", PAGE / 0.91), (r"\footnotesize", PAGE / 0.
 TEXT_LINE = 90  # columns of a terminal beside a left-hand side
 RELATIONS = {"=": EQUALS, ":=": DEFINES, "←": BECOMES}
 
+LONGEST_TABLE = 36  # rows that fit the first page below the heading; longer ones run over several
+LONG_TABLES = r"\usepackage{longtable}"
+
 PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \usepackage[utf8]{inputenc}
 \usepackage[margin=26mm]{geometry}
@@ -125,8 +128,10 @@ def latex_document(derivation: Derivation) -> str:
     heading = rf"\section*{{\raggedright {title}}}"
     parts = [PREAMBLE, rf"\hypersetup{{pdftitle={{{title}}}}}", r"\begin{document}", heading]
     numbers = reference_numbers(derivation)
-    parts += [_latex_section(section, derivation.style, numbers) for section in derivation.sections]
-    return "\n".join([*parts, *_latex_references(numbers), r"\end{document}", ""])
+    body = [_latex_section(section, derivation.style, numbers) for section in derivation.sections]
+    if any(r"\begin{longtable}" in section for section in body):
+        parts.insert(1, LONG_TABLES)
+    return "\n".join([*parts, *body, *_latex_references(numbers), r"\end{document}", ""])
 
 
 def _latex_references(numbers: dict[str, int]) -> list[str]:
@@ -150,6 +155,11 @@ def _latex_table(table: Table) -> str:
     body = [" & ".join(f"${latex(cell)}$" for cell in cells) + r" \\" for cells in table.rows]
     columns = "l" * len(table.header)
     rows = "\n".join(body)
+    if len(body) > LONGEST_TABLE:
+        return (
+            f"\\begin{{longtable}}{{@{{}}{columns}@{{}}}}\n\\toprule\n{head} \\\\\n\\midrule\n\\endhead\n"
+            f"{rows}\n\\bottomrule\n\\end{{longtable}}"
+        )
     return (
         f"\\begin{{center}}\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n\\toprule\n{head} \\\\\n\\midrule\n"
         f"{rows}\n\\bottomrule\n\\end{{tabular}}\\end{{center}}"

@@ -50,7 +50,7 @@ def _straight_through(graph: StepGraph) -> str:
 
 
 def _stacked(loop: LoopGraph) -> str:
-    first, last = loop.states[0].name, loop.states[-1].name
+    first, last = loop.loop.states[0].variable.name, loop.loop.states[-1].variable.name
     return (
         " With several states the chain runs over their stack, and ∂⁺ of the stack holds the stack before fixed. `J_t` "
         f"is the step Jacobian of the stack; its block with the superscripts `{last}`, `{first}` is the derivative of "
