@@ -13,5 +13,4 @@ settings.register_profile("dev", max_examples=15, deadline=None, suppress_health
 settings.register_profile(
     "ci", settings.get_profile("dev"), max_examples=100, derandomize=True, print_blob=True
 )
-settings.register_profile("thorough", settings.get_profile("dev"), max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))

@@ -108,8 +108,11 @@ def check_function(
 
 
 def _check_whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise CheckError(f"{name} must be a whole number of at least {least}, but it is {value!r:.80}")
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise CheckError(f"{name} must be a whole number, but it is {value!r:.80}")
+    if value < least:
+        raise CheckError(f"a check needs at least {least} example, but {value} were asked for" if name == "max_examples"
+                         else f"{name} must be at least {least}, but it is {value}")
 
 
 def _run(trial: Callable[[], None]) -> bool:

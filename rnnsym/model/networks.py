@@ -215,7 +215,7 @@ class Network:
         )
 
     def _check_options(self) -> None:
-        for name, kind in (("teacher_forcing", bool), ("bidirectional", bool), ("feed", str), ("readout", str)):
+        for name, kind in (("teacher_forcing", bool), ("bidirectional", bool), ("feed", str)):
             if not isinstance(getattr(self, name), kind):
                 raise NetworkError(f"{name} must be a {kind.__name__}, not {getattr(self, name)!r:.80}")
         topology = self.shape_of_steps

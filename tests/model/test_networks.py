@@ -196,8 +196,8 @@ def test_a_file_with_equations(tmp_path: Path) -> None:
 FILES = {
     "bad TOML": ("cell = ", "is not TOML"),
     "unknown key": ('cell = "gru"\ncolour = "red"', "unknown key 'colour'; the keys are cell, layers, name, equations"),
-    "wrong type": ('cell = "gru"\nloss = 3', "loss must be a text in quotes, not int"),
-    "a table": ("[cell]\nname = 'gru'", "cell must be a text in quotes, not dict"),
+    "wrong type": ('cell = "gru"\nloss = 3', "loss must be a text in quotes, not 3"),
+    "a table": ("[cell]\nname = 'gru'", "cell must be a text in quotes, not {'name': 'gru'}"),
     "no cell": ('loss = "squared_error"', "needs the key cell"),
     "no equations": ('name = "a"\nreadout = "yhat = h"', "needs the key equations"),
     "no name": ('equations = "h = h_prev"\nreadout = "yhat = h"', "needs the key name"),
