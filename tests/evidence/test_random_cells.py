@@ -75,7 +75,8 @@ def test_every_feature_of_the_language_is_drawn(feature: str, texts: list[str]) 
 
 
 def test_what_fails_shrinks_to_a_small_cell() -> None:
-    smallest = find(strategies.cell_texts(), lambda text: "concat(" in text, settings=settings(database=None))
+    smallest = find(strategies.cell_texts(), lambda text: "concat(" in text,
+                    settings=settings(max_examples=ENOUGH, database=None))
     assert len(smallest.splitlines()) <= SMALL
 
 
