@@ -15,17 +15,26 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
+import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as fixed_seed
+from hypothesis import strategies as st
 from hypothesis.errors import HypothesisWarning
 
 from rnnsym.calculus.unrolling import graph_of
 from rnnsym.errors import CheckError, DerivationError
 from rnnsym.evidence.checks import NOTHING, check_function
+from rnnsym.evidence.differences import NOISE, Extended, ReferenceLoss, Value, central_difference
+from rnnsym.evidence.examples import Example, examples
+from rnnsym.evidence.judging import LOSS_SLACK, SETTLED, UNSETTLED, Subject
 from rnnsym.evidence.oracles import LARGEST_NESTED, affordable_draws, differing_entries, nested_size
+from rnnsym.evidence.rounding import UNIT, gradient_bounds
 from rnnsym.evidence.strategies import networks
 from rnnsym.evidence.verification import verify
+from rnnsym.model.expressions import Parameter
 from rnnsym.model.networks import Network
 from rnnsym.model.topologies import topologies
 from rnnsym.numerics.compilation import compile_network
@@ -78,6 +87,59 @@ def _numerically(network: Network, seed: int, examples: int, verdict: Verdict) -
         (verdict.undecided if finding.message == NOTHING else verdict.disagreed).append(finding.message)
     verdict.undecided += report.undecided
     verdict.comparisons["differences"] += sum(witness.comparisons for witness in report.witnesses)
+
+
+def along_all(network: Network, example: Example) -> Verdict:
+    """Judge the loss and the gradients of one example along one direction through all parameters at once.
+
+    It costs one tableau of differences instead of one a parameter; two wrong gradients could only hide each other
+    if their errors cancelled along a random direction.
+    """
+    subject, verdict = Subject.of(network), Verdict()
+    references = [ReferenceLoss(subject.graph, example, number) for number in range(len(example.inputs))]
+    bounds = [gradient_bounds(subject.graph, subject.recursion, r.arithmetic.sizes, r.sequence) for r in references]
+    expected = float(np.mean([reference.value().loss for reference in references]))
+    if any(r.near_jump for r in references) or not np.isfinite([expected, *map(total_of, bounds)]).all():
+        verdict.undecided.append("outside a domain, or near a jump")
+        return verdict
+    loss, gradients = compile_network(network).value_and_grad(**example.arguments())
+    random = np.random.default_rng(0)
+    ways = {p: random.uniform(-1, 1, np.shape(example.parameters[p.name])) for p in network.parameters}
+    slopes = [central_difference(partial(moved, reference, example, ways)) for reference in references]
+    slope, error = (float(np.mean([getattr(one, name) for one in slopes])) for name in ("value", "error"))
+    found = sum(float((way * gradients[p.name]).sum()) for p, way in ways.items())
+    if not error <= max(SETTLED * abs(slope), UNSETTLED * NOISE):
+        verdict.undecided.append("the differences did not settle, as at a kink")
+    elif abs(found - slope) > error + float(np.mean([total_of(bound) for bound in bounds])):
+        verdict.disagreed.append(f"the gradients along a direction are wrong: {found:.12g} instead of {slope:.12g}")
+    if abs(loss - expected) > LOSS_SLACK * UNIT * max(1.0, abs(expected)):
+        verdict.disagreed.append(f"the loss is wrong: {loss:.12g} instead of {expected:.12g}")
+    verdict.comparisons["directions"] += not verdict.undecided
+    return verdict
+
+
+def total_of(bounds: dict[str, Any]) -> float:
+    """Return the bound of rounding of a sum of all gradients' entries, each weighted by at most 1."""
+    return sum(float(bound.sum()) for bound in bounds.values())
+
+
+def moved(reference: ReferenceLoss, example: Example, ways: dict[Parameter, Any], by: Any) -> Value:
+    """Return the loss with all parameters moved along their ways."""
+    return reference.value({p: np.asarray(example.parameters[p.name], dtype=Extended) + by * way
+                            for p, way in ways.items()})
+
+
+def quickly(network: Network, example: Example, seed: int) -> Verdict:
+    """Judge the derivation exactly and one example along one direction."""
+    verdict = Verdict()
+    try:
+        verdict = along_all(network, example)
+        _exactly(network, seed, 0, verdict)
+    except DerivationError as error:
+        verdict.refused.append(str(error))
+    except Exception as error:
+        verdict.disagreed.append(f"{type(error).__name__}: {error}")
+    return verdict
 
 
 def _symbolically(network: Network, seed: int, examples: int, verdict: Verdict) -> None:
@@ -138,6 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="judge random networks against every witness")
     parser.add_argument("--cells", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true", help="one example, one direction through all parameters")
     parser.add_argument("--examples", type=int, default=EXAMPLES, help="of each network")
     parser.add_argument("--topologies", nargs="+", choices=list(topologies), default=list(topologies))
     asked = parser.parse_args(arguments)
@@ -146,9 +209,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     @fixed_seed(asked.seed)
     @settings(max_examples=asked.cells, database=None, deadline=None, phases=(Phase.generate,),
               suppress_health_check=list(HealthCheck))
-    @given(networks(asked.topologies))
-    def trial(network: Network) -> None:
-        tally.add(network, judged(network, sum(tally.counts.values()), asked.examples))
+    @given(st.data())
+    def trial(data: st.DataObject) -> None:
+        network, seed = data.draw(networks(asked.topologies)), sum(tally.counts.values())
+        if asked.quick:
+            tally.add(network, quickly(network, data.draw(examples(network)), seed))
+        else:
+            tally.add(network, judged(network, seed, asked.examples))
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HypothesisWarning)

@@ -13,11 +13,12 @@ import random_cells
 from hypothesis import HealthCheck, Phase, find, given, note, settings
 from hypothesis import seed as fixed_seed
 from hypothesis import strategies as st
-from random_cells import described, judged
+from random_cells import described, judged, quickly
 
 from rnnsym.calculus import rules
 from rnnsym.calculus.unrolling import graph_of
 from rnnsym.evidence import strategies
+from rnnsym.evidence.examples import examples
 from rnnsym.evidence.oracles import affordable_draws, differing_entries
 from rnnsym.model.activations import activations
 from rnnsym.model.cells import Cell
@@ -147,6 +148,14 @@ def test_a_wrong_gradient_is_a_disagreement(error: str, monkeypatch: pytest.Monk
     assert judged(SUBJECT, examples=FEW).kind == "disagreed"
 
 
+@pytest.mark.parametrize("error", WRONG)
+def test_a_wrong_gradient_is_seen_along_one_direction_too(error: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = drawn(examples(SUBJECT), 5 * FEW)[FEW:]  # the first are the simplest, at which much is zero
+    assert not any(quickly(SUBJECT, example, 0).disagreed for example in found)
+    monkeypatch.setattr(random_cells, "compile_network", WRONG[error])
+    assert any(quickly(SUBJECT, example, 0).disagreed for example in found)
+
+
 def test_a_wrong_first_value_is_a_disagreement(monkeypatch: pytest.MonkeyPatch) -> None:
     cell = Cell.from_equations("planted", SUBJECT.cell.text.replace("0.5", "0"))
     other = Network(cell, SUBJECT.readout, SUBJECT.loss)
@@ -182,4 +191,6 @@ def test_a_network_that_cannot_be_run_is_counted_as_refused() -> None:
 
 def test_the_command_counts_and_answers_with_its_status(capsys: pytest.CaptureFixture[str]) -> None:
     assert random_cells.main(["--cells", "2", "--topologies", "many-to-one"]) == 0
+    assert "2 networks" in capsys.readouterr().out
+    assert random_cells.main(["--cells", "2", "--quick"]) == 0
     assert "2 networks" in capsys.readouterr().out
