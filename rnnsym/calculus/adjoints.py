@@ -97,6 +97,12 @@ def adjoint_recursion(graph: StepGraph, *, fused: bool = True, weight: Expressio
     )
 
 
+def within_step(loop: LoopGraph) -> dict[Variable, Expression]:
+    """Return what δ of each state gets from the other states of its own step."""
+    return {a.target.variable: a.value for a in _sweep(loop.cell, {}, carried=loop.states).adjoints
+            if a.target.variable in loop.states}
+
+
 def _gives_output(loop: LoopGraph) -> bool:
     return any(a.target.name == "yhat" for a in loop.cell)
 

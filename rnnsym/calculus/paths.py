@@ -15,6 +15,7 @@ from typing import Any
 
 from rnnsym.calculus.binding import names_in
 from rnnsym.calculus.jacobians import jacobian
+from rnnsym.calculus.lengths import step_counts
 from rnnsym.calculus.notation import (
     AscendingProduct,
     Chain,
@@ -25,7 +26,7 @@ from rnnsym.calculus.notation import (
     SumOverSteps,
     Total,
 )
-from rnnsym.calculus.unrolling import LoopGraph, StepGraph, step_counts
+from rnnsym.calculus.unrolling import LoopGraph, StepGraph
 from rnnsym.model.expressions import (
     ONE,
     Expression,
@@ -114,16 +115,17 @@ def _links(loop: LoopGraph, start: Any, end: Any) -> list[Expression]:
     """The step Jacobians from the state at ``start`` back to that at ``end``, written out where they are few."""
     way = loop.loop.direction
     if abs(start - end) > EXPLICIT_FACTORS:
-        return [_product(loop, start, end)]
+        return [path_product(loop, start, end)]
     return [step_jacobian(loop, i) for i in range(start, end, -way)]
 
 
-def _product(loop: LoopGraph, start: Any, end: Any) -> Expression:
+def path_product(loop: LoopGraph, start: Any, end: Any) -> Expression:
+    """The product of the step Jacobians from the state at ``start`` back to that at ``end``."""
     kind = AscendingProduct if loop.loop.reverse else DescendingProduct
     return kind(step_jacobian(loop, t), t, start, end + loop.loop.direction)
 
 
-def _handover(graph: StepGraph, loop: LoopGraph, counts: Mapping[Any, Any]) -> tuple[Total, LoopGraph]:
+def handover(graph: StepGraph, loop: LoopGraph, counts: Mapping[Any, Any]) -> tuple[Total, LoopGraph]:
     """The factor ∂s'_0/∂s_T by which a later loop starts from ``loop``, and that later loop."""
     later = graph.loops[graph.loops.index(loop) + 1]
     begin = state_at(later, later.start(counts[later.loop.steps]))
@@ -141,9 +143,9 @@ def path(
     if loop in graph.reading:
         begin = last if output is None else output
         return Path(parameter, step, Chain(*head(graph, loop, begin), *_links(loop, begin, step), entering), output)
-    handover, later = _handover(graph, loop, counts)
+    begin_there, later = handover(graph, loop, counts)
     first = [*head(graph, later, output), *_links(later, int(output or 1), 0)]
-    return Path(parameter, step, Chain(*first, handover, *_links(loop, last, step), entering), output)
+    return Path(parameter, step, Chain(*first, begin_there, *_links(loop, last, step), entering), output)
 
 
 def count_paths(graph: StepGraph, parameter: Parameter, steps: int, output_steps: int | None = None) -> int:
@@ -196,7 +198,7 @@ def general_sum(graph: StepGraph, parameter: Parameter, output: Any, use: Any) -
     lengths = {T: T, S: S}
     parts: list[Expression] = []
     if loop is not None:
-        parts.append(_general_sum_in(graph, loop, parameter, (output, use), lengths))
+        parts.append(general_sum_in(graph, loop, parameter, (output, use), lengths))
     last = graph.loops[-1].loop.steps
     if parameter in readout_parameters(graph):
         term = readout_path(graph, parameter, output if graph.every else None).term
@@ -205,19 +207,20 @@ def general_sum(graph: StepGraph, parameter: Parameter, output: Any, use: Any) -
     return total if graph.weight == ONE else multiply(graph.weight, total)
 
 
-def _general_sum_in(
+def general_sum_in(
     graph: StepGraph, loop: LoopGraph, parameter: Parameter, indices: tuple[Any, Any], lengths: Mapping[Any, Any]
 ) -> Expression:
+    """Return the sum over the paths through one loop, without the factor of each output's loss."""
     output, use = indices
     last = loop.last(loop.loop.steps)
     entering = Immediate(state_at(loop, use), parameter)
     if loop not in graph.reading:
-        handover, later = _handover(graph, loop, lengths)
-        first = (*head(graph, later, output), _product(later, output, 0), handover)
-        inner = SumOverSteps(Chain(*first, _product(loop, last, use), entering), use, 1, loop.loop.steps)
+        begin_there, later = handover(graph, loop, lengths)
+        first = (*head(graph, later, output), path_product(later, output, 0), begin_there)
+        inner = SumOverSteps(Chain(*first, path_product(loop, last, use), entering), use, 1, loop.loop.steps)
         return SumOverSteps(inner, output, 1, later.loop.steps)
     begin = output if graph.every else last
-    term = Chain(*head(graph, loop, begin), _product(loop, begin, use), entering)
+    term = Chain(*head(graph, loop, begin), path_product(loop, begin, use), entering)
     lower, upper = (begin, loop.loop.steps) if loop.loop.reverse else (1, begin)
     inner = SumOverSteps(term, use, lower, upper)
     return SumOverSteps(inner, output, 1, loop.loop.steps) if graph.every else inner

@@ -6,6 +6,7 @@ steps; a chain of assignments grows linearly, and one step's assignments serve f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from sympy import Integer
 from sympy.core.sympify import _sympify
 
 from rnnsym.calculus.binding import Assignment, Names, let_bind
+from rnnsym.calculus.lengths import step_counts
 from rnnsym.calculus.notation import SumOverSteps
 from rnnsym.errors import DerivationError
 from rnnsym.model.composition import Loop
@@ -32,7 +34,6 @@ from rnnsym.model.expressions import (
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 
-MAX_STEPS = 10_000  # a derivation prints each path; beyond this a document cannot be read, nor held in memory
 BACK = "'"  # h'2 is the register that holds h of two steps before; no name of a user's has such a sign
 
 
@@ -239,7 +240,7 @@ def unroll(graph: StepGraph, steps: int, output_steps: int | None = None) -> tup
         assignments += _handed_over(graph, loop, length, counts)
         order = range(length, 0, -1) if loop.loop.reverse else range(1, length + 1)
         assignments += [Assignment(a.target.at(i), at_step(a.value, i)) for i in order for a in loop.cell]
-    return (*assignments, *_outputs(graph, counts))
+    return (*assignments, *outputs_of(graph, counts))
 
 
 def _handed_over(graph: StepGraph, loop: LoopGraph, length: int, counts: dict[Any, Any]) -> list[Assignment]:
@@ -248,29 +249,16 @@ def _handed_over(graph: StepGraph, loop: LoopGraph, length: int, counts: dict[An
             for state, source in loop.starts().items()]
 
 
-def _outputs(graph: StepGraph, counts: dict[Any, Any]) -> list[Assignment]:
+def outputs_of(graph: StepGraph, counts: Mapping[Any, Any]) -> list[Assignment]:
+    """Return the assignments of all outputs and of the loss."""
     if not graph.every:
         return [*(Assignment(a.target, at_last_step(a.value, counts[T])) for a in graph.readout), graph.loss]
     steps = range(1, int(counts[graph.loops[-1].loop.steps]) + 1)
     readout = [Assignment(a.target.at(i), at_step(a.value, i)) for i in steps for a in graph.readout]
     each = [Assignment(graph.step_loss.target.at(i), at_step(graph.step_loss.value, i)) for i in steps]
     total = add(*(a.target for a in each))
-    whole = total if graph.weight == ONE else multiply(graph.weight.xreplace(counts), total)
+    whole = total if graph.weight == ONE else multiply(graph.weight.xreplace(dict(counts)), total)
     return [*readout, *each, Assignment(graph.loss.target, whole)]
-
-
-def step_counts(graph: StepGraph, steps: int, output_steps: int | None = None) -> dict[Any, Any]:
-    """Return {T: steps, S: the decoder's steps}; DerivationError for numbers that are none from 1."""
-    asked = {"steps": steps, **({} if output_steps is None else {"output_steps": output_steps})}
-    for name, count in asked.items():
-        if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_STEPS:
-            raise DerivationError(f"{name} must be a whole number from 1 to {MAX_STEPS}, but it is {count!r}")
-    topology = graph.network.shape_of_steps
-    if output_steps is not None and not topology.decodes:
-        raise DerivationError(f"output_steps: only a decoder has steps of its own, {topology.name} has none")
-    if topology.single_step and steps != 1:
-        raise DerivationError(f"steps must be 1: {topology.name} has a single step, but it is {steps}")
-    return {T: Integer(steps), S: Integer(steps if output_steps is None else output_steps)}
 
 
 def at_last_step(expression: Expression, steps: Any) -> Expression:

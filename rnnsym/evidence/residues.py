@@ -127,30 +127,37 @@ def _opaque(expression: Any) -> Any:
 
 
 class Atoms:
-    """Opaque function values: random residues, one for each function and argument."""
+    """Opaque function values: random residues, one for each function and argument.
 
-    def __init__(self, random: Random) -> None:
-        self._random = random
+    step(a) is 0 or 1, by which an error in one case alone is met in half of all draws; where it is ``free`` it is a
+    random residue c, and step(−a) is 1 − c. An identity that holds for every c holds for 0 and 1.
+    """
+
+    def __init__(self, random: Random, *, free: bool = False) -> None:
+        self._random, self._free = random, free
         self._values: dict[tuple[str, int], int] = {}
 
     def value(self, function: str, argument: int) -> int:
         """Return f(a); functions of the sign take a random one, of which |a| = a sign(a) and step(a) make the same."""
         match function:
             case "step":
-                return int(self._sign(argument) == 1)
+                return self._step(argument)
             case "sign":
-                return self._sign(argument) % PRIME
+                return self._sign(argument)
             case "abs":
                 return self._sign(argument) * argument % PRIME
         return self._memo(function, argument, lambda: self._random.randrange(1, PRIME))
 
     def _sign(self, argument: int) -> int:
-        """Return −1, 0 or 1: 0 of 0, else random, and that of −a opposite to that of a."""
+        return (2 * self._step(argument) - 1) % PRIME if argument else 0
+
+    def _step(self, argument: int) -> int:
+        """Return step(a): 0 of 0, and 1 − step(−a) elsewhere."""
         if argument == 0:
             return 0
         small = min(argument, PRIME - argument)
-        sign = 2 * self._memo("positive", small, lambda: self._random.randrange(2)) - 1
-        return sign if argument == small else -sign
+        drawn = self._memo("positive", small, lambda: self._random.randrange(PRIME if self._free else 2))
+        return drawn if argument == small else (1 - drawn) % PRIME
 
     def _memo(self, function: str, argument: int, draw: Callable[[], int]) -> int:
         key = (function, argument)
@@ -166,8 +173,11 @@ class Atoms:
         value = self.value(function, argument.value)
         if argument.tangent is None:
             return Residue(value)
+        return Residue(value, _scale(self._slope(function, argument.value), argument.tangent))
+
+    def _slope(self, function: str, argument: int) -> int:
         symbol, slope = symbolic_slope(function)
-        return Residue(value, _scale(self.scalar(slope, {symbol: argument.value}), argument.tangent))
+        return self._memo(f"slope of {function}", argument, lambda: self.scalar(slope, {symbol: argument}))
 
     def scalar(self, expression: Any, values: dict[Any, int]) -> int:
         """Return a SymPy scalar's residue; ``values`` gives the symbols', and remembers each sub-expression's."""
@@ -199,8 +209,8 @@ class Atoms:
             case sympy.Pow():
                 return self._power(operands[0], node.exp)
             case sympy.Piecewise():
-                (first, _), (second, _) = node.args
-                return known[first if self.value("step", known[node.args[0][1].lhs]) else second]
+                first, second, argument = operands
+                return (second + (first - second) * self.value("step", argument)) % PRIME
             case sympy.Function():
                 return self.value(_function_name(node), operands[0])
         raise CheckError(f"no residue for the SymPy node {type(node).__name__}")
@@ -249,13 +259,3 @@ def random_array(random: Random, shape: tuple[int, ...]) -> Array:
     for place in np.ndindex(shape):
         array[place] = Residue(random.randrange(1, PRIME))
     return array
-
-
-def with_tangents(array: Array, first: int, count: int) -> Array:
-    """Return ``array`` with one direction an entry, the directions numbered from ``first`` of ``count``."""
-    seeded = np.empty(np.shape(array), dtype=object)
-    for number, place in enumerate(np.ndindex(seeded.shape)):
-        tangent = np.zeros(count, dtype=object)
-        tangent[first + number] = 1
-        seeded[place] = Residue(np.asarray(array)[place].value if seeded.shape else array.value, tangent)
-    return seeded if seeded.shape else seeded[()]

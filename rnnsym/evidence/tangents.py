@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from rnnsym.evidence.residues import Residue
+from rnnsym.evidence.residues import PRIME, Residue
 from rnnsym.model.evaluation import Array
 
 
@@ -12,7 +15,21 @@ def contract(left: Array, right: Array) -> Array:
     """Σ over the last axis of ``left`` and the first of ``right``; a scalar has none and multiplies."""
     if not np.shape(left) or not np.shape(right):
         return left * right
-    return np.tensordot(left, right, axes=(-1, 0))
+    first, second = plain_values(left), plain_values(right)
+    if first is None or second is None:
+        return np.tensordot(left, right, axes=(-1, 0))
+    product = np.asarray(np.tensordot(first, second, axes=(-1, 0)), dtype=object)
+    return reshaped(np.asarray(product % PRIME, dtype=object), product.shape, Residue)
+
+
+def plain_values(array: Array) -> Array | None:
+    """Return an array of residues without tangents as integers, which multiply faster; None for other numbers."""
+    entries = array.reshape(-1)
+    if not all(type(entry) is Residue and entry.tangent is None for entry in entries):
+        return None
+    values = np.empty(len(entries), dtype=object)
+    values[:] = [entry.value for entry in entries]
+    return values.reshape(array.shape)
 
 
 def tangents_of(array: Array, count: int) -> Array:
@@ -25,11 +42,22 @@ def tangents_of(array: Array, count: int) -> Array:
     return rows
 
 
-def reshaped(rows: Array, shape: tuple[int, ...]) -> Array:
-    """Return derivatives as an array of residues in ``shape``."""
+def with_tangents(array: Array, first: int, count: int) -> Array:
+    """Return ``array`` with one direction an entry, the directions numbered from ``first`` of ``count``."""
+    plain: Array = np.asarray(array, dtype=object)
+    seeded = np.empty(plain.shape, dtype=object)
+    for number, place in enumerate(np.ndindex(seeded.shape)):
+        tangent = np.zeros(count, dtype=object)
+        tangent[first + number] = 1
+        seeded[place] = type(plain[place])(plain[place].value, tangent)
+    return seeded if seeded.shape else seeded[()]
+
+
+def reshaped(rows: Array, shape: tuple[int, ...], number: Callable[[Any], Any]) -> Array:
+    """Return derivatives as an array of ``shape``, each a ``number`` without a tangent."""
     flat = np.empty(rows.size, dtype=object)
     for place, value in enumerate(rows.reshape(-1)):
-        flat[place] = Residue(int(value))
+        flat[place] = number(value)
     return flat.reshape(shape) if shape else flat[0]
 
 

@@ -24,12 +24,12 @@ RATES = ("eta", "alpha", "epsilon", "gamma", "learning_rate")
 
 def recursion_section(graph: StepGraph, recursion: AdjointRecursion, counts: Mapping[Any, Any]) -> Section:
     """Return δ of every quantity, from the loss back to each step."""
-    span = (int(counts[graph.loops[-1].loop.steps]), 1) if graph.every else None
+    span = (counts[graph.loops[-1].loop.steps], 1) if graph.every else None
     fused = _logit(graph, span)
     lines: list[Step | None] = [
         *fused,
         *(Step("adjoint", a.target, _ended(graph, a.value, counts), "Through the readout.", span=span,
-               references=(WERBOS,))
+               references=(WERBOS,), scope="output")
           for a in recursion.readout if a.target not in [step.before for step in fused]),
     ]
     for loop in reversed(recursion.loops):
@@ -47,14 +47,14 @@ def recursion_section(graph: StepGraph, recursion: AdjointRecursion, counts: Map
 def _through_loop(
     graph: StepGraph, recursion: AdjointRecursion, loop: LoopRecursion, counts: Mapping[Any, Any]
 ) -> list[Step | None]:
-    length, lines = int(counts[loop.graph.loop.steps]), list[Step | None]()
+    length, lines = counts[loop.graph.loop.steps], list[Step | None]()
     for a in loop.step:
         state = a.target.variable
         if state in loop.graph.states:
             lines.append(_last_adjoint(graph, recursion, loop, state, counts))
             lines.append(_state_adjoint(graph, recursion, loop, state, length))
         else:
-            lines.append(_inner_adjoint(a, loop, length))
+            lines.append(_inner_adjoint(a, loop, length, graph.loops.index(loop.graph)))
     return lines
 
 
@@ -62,7 +62,7 @@ def _ended(graph: StepGraph, expression: Expression, counts: Mapping[Any, Any]) 
     return expression if graph.every else at_last_step(expression, counts[T])
 
 
-def _logit(graph: StepGraph, span: tuple[int, int] | None) -> list[Step]:
+def _logit(graph: StepGraph, span: tuple[Any, Any] | None) -> list[Step]:
     """δ of the logit where loss and readout cancel: ∂L/∂ŷ ⊙ f′(z) = ŷ − y.
 
     Where outputs are fed back, δ of the logit has a further part, and the cancellation is that of L_t alone.
@@ -75,10 +75,13 @@ def _logit(graph: StepGraph, span: tuple[int, int] | None) -> list[Step]:
     fused = entry.fused_slope(graph.output, graph.target)
     name = entry.name.replace("_", " ")
     fed_back = not graph.readout
+    scope = "sequence" if fed_back else "output"
     whole: Expression = Total(loss, graph.logit) if fed_back or graph.weight != ONE else Adjoint(graph.logit)
     return [
-        Step("chain rule", whole, slope, "Through the readout's function.", span=span, references=(GOODFELLOW,)),
-        Step("cancellation", whole, fused, f"The slope of {name} cancels that of {entry.link}.", span=span),
+        Step("chain rule", whole, slope, "Through the readout's function.", span=span, references=(GOODFELLOW,),
+             scope=scope),
+        Step("cancellation", whole, fused, f"The slope of {name} cancels that of {entry.link}.", span=span,
+             scope=scope),
     ]
 
 
@@ -119,13 +122,14 @@ def _handed_back(
     return [] if carried is None else [at_step(carried, first)]
 
 
-def _inner_adjoint(assignment: Assignment, loop: LoopRecursion, length: int) -> Step:
+def _inner_adjoint(assignment: Assignment, loop: LoopRecursion, length: Any, place: int) -> Step:
     span = (1, length) if loop.graph.loop.reverse else (length, 1)
-    return Step("adjoint", assignment.target, assignment.value, GOING_BACK, span=span, references=(WERBOS,))
+    return Step("adjoint", assignment.target, assignment.value, GOING_BACK, span=span, references=(WERBOS,),
+                scope="step", loop=place)
 
 
 def _state_adjoint(
-    graph: StepGraph, recursion: AdjointRecursion, loop: LoopRecursion, state: Variable, length: int
+    graph: StepGraph, recursion: AdjointRecursion, loop: LoopRecursion, state: Variable, length: Any
 ) -> Step | None:
     """δ of a state before the last step: from its output, from what the step after hands back, from its own step."""
     if length == 1:

@@ -25,10 +25,10 @@ COLUMNS = " The derivative of `L` by a column is printed as a column; on the lef
 
 def local_section(graph: StepGraph, counts: Mapping[Any, Any]) -> Section:
     """Return the local derivatives of which paths are made."""
-    last = int(counts[graph.loops[-1].loop.steps])
+    last = counts[graph.loops[-1].loop.steps]
     lines = [_loss_slope(graph, last), *_through_readout(graph, counts)]
     for loop in graph.loops:
-        lines += [*_between_steps(loop, counts), *_handed_over(graph, loop, counts)]
+        lines += [*_between_steps(graph, loop, counts), *_handed_over(graph, loop, counts)]
     for parameter in graph.network.parameters:
         own = loop_with(graph, parameter)
         lines += [] if own is None else _in_cell(graph, own, parameter, counts)
@@ -58,11 +58,11 @@ def _stacked(loop: LoopGraph) -> str:
     )
 
 
-def _loss_slope(graph: StepGraph, last: int) -> Step:
+def _loss_slope(graph: StepGraph, last: Any) -> Step:
     slope = pull_back(graph.step_loss.value, ONE)[graph.output]
     span = (1, last) if graph.every else None
     total = Total(graph.step_loss.target, graph.output)
-    return Step("local derivative", total, slope, "The loss by the output.", span=span)
+    return Step("local derivative", total, slope, "The loss by the output.", span=span, scope="output")
 
 
 def _through_readout(graph: StepGraph, counts: Mapping[Any, Any]) -> list[Step]:
@@ -70,25 +70,26 @@ def _through_readout(graph: StepGraph, counts: Mapping[Any, Any]) -> list[Step]:
     steps, span = counts[T], _span(graph, counts)
     return [
         Step("local derivative", kind(b.of, _ended(graph, b.by, steps)), _ended(graph, b.value, steps), "The output.",
-             span=span)
+             span=span, scope="output")
         for b in readout_blocks(graph)
     ]
 
 
-def _span(graph: StepGraph, counts: Mapping[Any, Any]) -> tuple[int, int] | None:
-    return (1, int(counts[graph.loops[-1].loop.steps])) if graph.every else None
+def _span(graph: StepGraph, counts: Mapping[Any, Any]) -> tuple[Any, Any] | None:
+    return (1, counts[graph.loops[-1].loop.steps]) if graph.every else None
 
 
 def _ended(graph: StepGraph, expression: Expression, steps: Any) -> Expression:
     return expression if graph.every else at_last_step(expression, steps)
 
 
-def _between_steps(loop: LoopGraph, counts: Mapping[Any, Any]) -> list[Step]:
+def _between_steps(graph: StepGraph, loop: LoopGraph, counts: Mapping[Any, Any]) -> list[Step]:
     kind = Total if len(loop.states) == 1 else StepBlock
-    span = (1, int(counts[loop.loop.steps]))
+    span = (1, counts[loop.loop.steps])
     why = "From one step to the next."
     return [
-        Step("local derivative", kind(b.of, b.by), b.value, why, span=span, references=(PASCANU,))
+        Step("local derivative", kind(b.of, b.by), b.value, why, span=span, references=(PASCANU,), scope="step",
+             loop=graph.loops.index(loop))
         for b in step_blocks(loop)
     ]
 
@@ -111,8 +112,11 @@ def _in_cell(graph: StepGraph, loop: LoopGraph, parameter: Parameter, counts: Ma
     rows = {state: Variable(name if alone else f"{name}_{state.name}", state.shape) for state in loop.states}
     value = _pulled(loop.cell, rows).get(parameter)
     row = next(iter(rows.values())) if alone else Stack(*rows.values())
-    span = (1, int(counts[loop.loop.steps]))
-    return [] if value is None else [_enters(parameter, name, row, state_at(loop, t), value, span)]
+    span = (1, counts[loop.loop.steps])
+    if value is None:
+        return []
+    place = graph.loops.index(loop)
+    return [_enters(parameter, name, row, state_at(loop, t), value, span, scope="step", loop=place)]
 
 
 def _in_readout(graph: StepGraph, parameter: Parameter, counts: Mapping[Any, Any]) -> list[Step]:
@@ -121,14 +125,15 @@ def _in_readout(graph: StepGraph, parameter: Parameter, counts: Mapping[Any, Any
     if value is None:
         return []
     ended = _ended(graph, value, counts[T])
-    return [_enters(parameter, g.name, g, graph.output, ended, _span(graph, counts))]
+    return [_enters(parameter, g.name, g, graph.output, ended, _span(graph, counts), scope="output")]
 
 
 def _enters(
-    parameter: Parameter, name: str, row: Expression, of: Expression, value: Expression, span: tuple[int, int] | None
+    parameter: Parameter, name: str, row: Expression, of: Expression, value: Expression, span: tuple[Any, Any] | None,
+    **where: Any,
 ) -> Step:
     why = f"How `{parameter.name}` enters; `{name}` is any vector of the shape of what it multiplies."
-    return Step("local derivative", Chain(row, Immediate(of, parameter)), value, why, span=span)
+    return Step("local derivative", Chain(row, Immediate(of, parameter)), value, why, span=span, **where)
 
 
 def _row_name(graph: StepGraph) -> str:

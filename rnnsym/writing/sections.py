@@ -9,10 +9,12 @@ from typing import Any
 from sympy import Symbol
 
 from rnnsym.calculus.adjoints import adjoint_recursion
+from rnnsym.calculus.lengths import is_symbolic, lengths
 from rnnsym.calculus.notation import Labelled, Total
 from rnnsym.calculus.paths import Path, count_paths, general_sum, paths
-from rnnsym.calculus.unrolling import BACK, StepGraph, graph_of, step_counts, unroll
-from rnnsym.model.expressions import ONE, Expression, Parameter, Variable, add, multiply
+from rnnsym.calculus.readings import nearest_and_earlier
+from rnnsym.calculus.unrolling import StepGraph, graph_of
+from rnnsym.model.expressions import ONE, Expression, Parameter, S, T, add, multiply
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.writing.backward import (
@@ -23,8 +25,11 @@ from rnnsym.writing.backward import (
     recursion_section,
 )
 from rnnsym.writing.derivation import Derivation, Section, Step
+from rnnsym.writing.forward import count_steps, forward_section
 from rnnsym.writing.layout import style_of
 from rnnsym.writing.local import local_section
+from rnnsym.writing.proof import proof_section
+from rnnsym.writing.readings import accumulation_section, truncation_section, uses_section
 from rnnsym.writing.tables import count_section, notation_section
 
 i, j = Symbol("i", integer=True), Symbol("j", integer=True)
@@ -32,14 +37,16 @@ MOST_LISTED = 10  # of the paths from several outputs: T outputs have T(T+1)/2 o
 
 
 def derivation(
-    network: Network, steps: int, sizes: Mapping[str, int] | None = None, output_steps: int | None = None
+    network: Network, steps: int | None, sizes: Mapping[str, int] | None = None, output_steps: int | None = None
 ) -> Derivation:
     """Derive the gradient of ``network`` over ``steps`` steps, unchecked; ``sizes`` fills in numbers where given.
+
+    Without ``steps`` T stays a symbol, and the proof by induction is the last but one part.
 
     ``output_steps`` is the number of the decoder's steps, ``steps`` where absent.
     """
     graph = graph_of(network)
-    counts = step_counts(graph, steps, output_steps)
+    counts = lengths(graph, steps, output_steps)
     recursion = adjoint_recursion(graph, fused=not network.feeds_back)  # δ of a fed-back output is more than its L_t's
     style = style_of(network)
     return Derivation(
@@ -49,13 +56,17 @@ def derivation(
         output_length=output_steps,
         style=style,
         sections=(
-            notation_section(graph, sizes, style),
-            _forward(graph, steps, output_steps),
+            notation_section(graph, sizes),
+            forward_section(graph, counts),
             _loss(graph, counts),
+            uses_section(graph, counts),
             local_section(graph, counts),
-            _summed_paths(graph, steps, output_steps),
+            _summed_paths(graph, counts),
+            *truncation_section(graph, counts),
             recursion_section(graph, recursion, counts),
             gradients_section(graph, recursion, counts),
+            accumulation_section(graph, counts),
+            *((proof_section(graph, recursion),) if steps is None else ()),
             descent_section(network),
             count_section(network, sizes),
         ),
@@ -63,53 +74,8 @@ def derivation(
 
 
 def _lengths(graph: StepGraph, counts: Mapping[Any, Any]) -> str:
-    found = [count_steps(int(counts[loop.loop.steps])) for loop in graph.loops]
+    found = [count_steps(counts[loop.loop.steps]) for loop in graph.loops]
     return f"{found[0]} in, {found[1]} out" if graph.network.shape_of_steps.decodes else found[0]
-
-
-def count_steps(steps: int) -> str:
-    """Return «1 step» or «3 steps»."""
-    return "1 step" if steps == 1 else f"{steps} steps"
-
-
-def _forward(graph: StepGraph, steps: int, output_steps: int | None) -> Section:
-    losses_of = {graph.loss.target.name}
-    assignments = [a for a in unroll(graph, steps, output_steps) if a.target.name not in losses_of]
-    own = {e.target.name for e in (*graph.network.equations, *graph.network.readout_equations)}
-    own |= {state.name for state in graph.states}
-    return Section(
-        "forward",
-        "The unrolled equations",
-        "One line a quantity and a step; every quantity stays a symbol from here on, and the weights are the same in "
-        "every step." + _registers(graph),
-        tuple(
-            Step("definition" if a.target.name in own else "let", a.target, a.value,
-                 _why_forward(graph, a.target, steps))
-            for a in assignments
-        ),
-    )
-
-
-def _registers(graph: StepGraph) -> str:
-    kept = [state.name.split(BACK) for state in graph.states if BACK in state.name]
-    if not kept:
-        return ""
-    name, back = kept[0]
-    return (f" A state that is used several steps later is kept: the superscript ({back}) on `{name}_t` names `{name}` "
-            f"of {count_steps(int(back))} before.")
-
-
-def _why_forward(graph: StepGraph, target: Variable, steps: int) -> str:
-    if target.step is None:
-        return f"The readout, from the state after step {steps}."
-    if target.name in {a.target.name for a in graph.readout}:
-        return f"The output of step {target.step}."
-    owner = next(loop for loop in graph.loops if target.name in {a.target.name for a in loop.cell})
-    if target.step == 0:
-        return "The encoder's last state is the decoder's first." if len(graph.loops) > 1 else "The input comes first."
-    if owner.loop.reverse:
-        return f"Step {target.step}, reading from the end."
-    return f"Step {target.step}{' of the decoder' * owner.decodes}."
 
 
 def _loss(graph: StepGraph, counts: Mapping[Any, Any]) -> Section:
@@ -133,10 +99,11 @@ def _bounded(expression: Expression, counts: Mapping[Any, Any]) -> Expression:
     return expression.xreplace(dict(counts))
 
 
-def _summed_paths(graph: StepGraph, steps: int, output_steps: int | None) -> Section:
-    counts = step_counts(graph, steps, output_steps)
-    few = not graph.every or max(_path_counts(graph, steps, output_steps)) <= MOST_LISTED
-    listed = paths(graph, steps, output_steps) if few else {}
+def _summed_paths(graph: StepGraph, counts: Mapping[Any, Any]) -> Section:
+    steps, outputs = counts[T], counts[S] if graph.network.shape_of_steps.decodes else None
+    concrete = not is_symbolic(counts)
+    few = concrete and (not graph.every or max(_path_counts(graph, steps, outputs)) <= MOST_LISTED)
+    listed = paths(graph, int(steps), None if outputs is None else int(outputs)) if few else {}
     lines = []
     for parameter in graph.network.parameters:
         found = listed.get(parameter, ())
@@ -144,8 +111,19 @@ def _summed_paths(graph: StepGraph, steps: int, output_steps: int | None) -> Sec
             lines.append(_listed(graph, parameter, found))
         if len(found) != 1:
             lines.append(_any_length(graph, parameter, counts))
+            lines += _short_and_long(graph, parameter) if not concrete else []
     text = "A product of step Jacobians is written in descending order of `t`: the last step stands on the left."
     return Section("paths", "The gradient as a sum over paths", text + _notes(graph), tuple(lines))
+
+
+def _short_and_long(graph: StepGraph, parameter: Parameter) -> list[Step]:
+    """∂L/∂W with its nearest use apart from all earlier ones, where there is one output to be near to."""
+    parts = nearest_and_earlier(graph, parameter, i, j, {T: T, S: S})
+    if parts is None:
+        return []
+    value = add(Labelled(parts[0], "short-term dependency"), Labelled(parts[1], "long-term dependency"))
+    why = f"The use of `{parameter.name}` nearest to the output, and all earlier ones."
+    return [Step("shared weight", Total(graph.loss.target, parameter), value, why, references=(PASCANU,))]
 
 
 def _notes(graph: StepGraph) -> str:
@@ -162,8 +140,9 @@ def _notes(graph: StepGraph) -> str:
     return notes
 
 
-def _path_counts(graph: StepGraph, steps: int, output_steps: int | None) -> list[int]:
-    return [count_paths(graph, p, steps, output_steps) for p in graph.network.parameters]
+def _path_counts(graph: StepGraph, steps: Any, outputs: Any) -> list[int]:
+    return [count_paths(graph, p, int(steps), None if outputs is None else int(outputs))
+            for p in graph.network.parameters]
 
 
 def _listed(graph: StepGraph, parameter: Parameter, found: tuple[Path, ...]) -> Step:
@@ -200,11 +179,13 @@ def _by_output(graph: StepGraph, found: tuple[Path, ...]) -> Expression:
 
 def _any_length(graph: StepGraph, parameter: Parameter, counts: Mapping[Any, Any]) -> Step:
     total = general_sum(graph, parameter, i, j)
-    lengths = {loop.loop.steps: counts[loop.loop.steps] for loop in graph.loops}
-    words = " and ".join(f"`{name}` is {count}" for name, count in lengths.items())
-    kind = " and ".join(f"`{name}`" for name in lengths)
+    numbers = {loop.loop.steps: counts[loop.loop.steps] for loop in graph.loops}
+    kind = " and ".join(f"`{name}`" for name in numbers)
+    here = "" if is_symbolic(counts) else \
+        f" Here {' and '.join(f'`{name}` is {count}' for name, count in numbers.items())}."
     return Step(
         "any length", Total(graph.loss.target, parameter), total,
-        f"The same for a sequence of any length {kind}; an empty product is the identity. Here {words}.",
-        assumptions=tuple(f"{name} = {count}" for name, count in lengths.items()), references=(PASCANU,),
+        f"The same for a sequence of any length {kind}; an empty product is the identity.{here}",
+        assumptions=() if is_symbolic(counts) else tuple(f"{name} = {count}" for name, count in numbers.items()),
+        references=(PASCANU,),
     )

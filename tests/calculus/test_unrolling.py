@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnsym.calculus.binding import Assignment, Names, names_in
-from rnnsym.calculus.unrolling import BACK, MAX_STEPS, StepGraph, at_last_step, graph_of, unroll
+from rnnsym.calculus.lengths import MAX_STEPS
+from rnnsym.calculus.unrolling import BACK, StepGraph, at_last_step, graph_of, unroll
 from rnnsym.errors import DerivationError
 from rnnsym.model.cell_table import entries
 from rnnsym.model.cells import Cell, cells
