@@ -56,7 +56,7 @@ def truncation_section(graph: StepGraph, counts: Mapping[Any, Any]) -> tuple[Sec
         if parts is not None and counts[graph.loops[-1].loop.steps] != 1:
             value = add(Labelled(parts[0], "kept"), Labelled(parts[1], "dropped"))
             lines.append(Step("truncation", Total(graph.loss.target, parameter), value,
-                              f"The last uses of `{parameter.name}`, and the earlier ones.",
+                              "The last uses, and the earlier ones.",
                               references=(WILLIAMS_PENG,)))
     return (Section("truncation", "Truncated backpropagation", TRUNCATED, tuple(lines)),) if lines else ()
 

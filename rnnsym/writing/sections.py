@@ -111,7 +111,8 @@ def _summed_paths(graph: StepGraph, counts: Mapping[Any, Any]) -> Section:
             lines.append(_listed(graph, parameter, found))
         if len(found) != 1:
             lines.append(_any_length(graph, parameter, counts))
-            lines += _short_and_long(graph, parameter) if not concrete else []
+    for parameter in () if concrete else graph.network.parameters:
+        lines += _short_and_long(graph, parameter)
     text = "A product of step Jacobians is written in descending order of `t`: the last step stands on the left."
     return Section("paths", "The gradient as a sum over paths", text + _notes(graph), tuple(lines))
 
@@ -122,7 +123,7 @@ def _short_and_long(graph: StepGraph, parameter: Parameter) -> list[Step]:
     if parts is None:
         return []
     value = add(Labelled(parts[0], "short-term dependency"), Labelled(parts[1], "long-term dependency"))
-    why = f"The use of `{parameter.name}` nearest to the output, and all earlier ones."
+    why = "The use nearest to the output, and all earlier ones."
     return [Step("shared weight", Total(graph.loss.target, parameter), value, why, references=(PASCANU,))]
 
 
