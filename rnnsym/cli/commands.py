@@ -35,6 +35,9 @@ LayersOption = Annotated[int, typer.Option("--layers", help="How many layers of 
 StepsOption = Annotated[
     int | None, typer.Option("--steps", help="The number of time steps T; 3 if absent, 1 where there is a single step.")
 ]
+NotationOption = Annotated[
+    str, typer.Option("--notation", help="Whose letters: author (the equations' own), notes, goodfellow or pytorch.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Repeats a run exactly.")]
 OutputOption = Annotated[
     Path | None, typer.Option("-o", "--output", help="A file to write; standard output if absent, or -.")
@@ -52,14 +55,16 @@ def report(
     layers: LayersOption = 1,
     corpus: Annotated[Path | None, typer.Option("--corpus", help="A CSV file with the header text,label.")] = None,
     steps: StepsOption = None,
+    notation: NotationOption = "author",
     seed: SeedOption = 0,
 ) -> int:
     """Derivation, code, checks and figures of a network on a corpus of labelled texts, in one folder."""
-    from rnnsym.cli.inputs import chosen_network, steps_of
+    from rnnsym.cli.inputs import chosen_network, known_notation, steps_of
     from rnnsym.cli.report import Request, write_report
 
+    known_notation(notation)
     found = chosen_network(cell, network, topology, loss, layers)
-    passed = write_report(Request(found, corpus, steps_of(found, steps), seed), output)
+    passed = write_report(Request(found, corpus, steps_of(found, steps), seed, notation), output)
     show(f"{output / 'index.html'}\n")
     return 0 if passed else 1
 
@@ -71,7 +76,9 @@ def derive(
     topology: TopologyOption = None,
     loss: LossOption = None,
     layers: LayersOption = 1,
-    steps: StepsOption = None,
+    steps: Annotated[
+        str | None, typer.Option("--steps", help="The number of time steps, 3 if absent; T for any, with the proof.")
+    ] = None,
     output_steps: Annotated[
         int | None, typer.Option("--output-steps", help="The decoder's number of steps, T if absent.")
     ] = None,
@@ -79,18 +86,20 @@ def derive(
         str | None, typer.Option("--format", help="text, latex, html or pdf; if absent, by the file's suffix.")
     ] = None,
     output: OutputOption = None,
+    notation: NotationOption = "author",
+    bounds: Annotated[bool, typer.Option("--bounds", help="Bounds on the Jacobian between two steps instead.")] = False,
     seed: SeedOption = 0,
 ) -> int:
-    """Print the derivation of the gradient, every line checked."""
-    import rnnsym
-    from rnnsym.cli.inputs import chosen_network, document_format, require_typesetting, steps_of
+    """Print the derivation of the gradient, every line checked; for every length, with the proof, where asked."""
+    from rnnsym.cli.inputs import chosen_network, derived, document_format, known_notation, require_typesetting
     from rnnsym.cli.outputs import deliver, write_file
     from rnnsym.cli.typesetting import typeset
 
+    known_notation(notation)
     form = document_format(form, output)
     pdf = require_typesetting(output) if form == "pdf" else None
     found = chosen_network(cell, network, topology, loss, layers)
-    document = rnnsym.derive(found, steps_of(found, steps), output_steps=output_steps, seed=seed)
+    document = derived(found, steps, output_steps, seed, bounds=bounds).respelled(notation)
     if pdf is None:
         deliver(getattr(document, form)(), output)
     else:
@@ -124,6 +133,27 @@ def check(
         outcome = rnnsym.check(found, seed, max_examples=examples, budget=budget, progress=stage("checking examples"))
     deliver(outcome.as_json() if form == "json" else f"{outcome}\n", output)
     return 0 if outcome.passed else 1
+
+
+@application.command()
+def claim(
+    equation: Annotated[str, typer.Argument(help="left == right, or left <= right, about the network's quantities.")],
+    cell: CellOption = None,
+    network: NetworkOption = None,
+    topology: TopologyOption = None,
+    loss: LossOption = None,
+    layers: LayersOption = 1,
+    steps: Annotated[int | None, typer.Option("--steps", help="Decide it for this T alone; for all if absent.")] = None,
+    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    output: OutputOption = None,
+    seed: SeedOption = 0,
+) -> int:
+    """Decide an equation about a network: it holds (proved), is refuted by numbers, or stays undecided."""
+    from rnnsym.cli.claims import Request, answer
+    from rnnsym.cli.inputs import chosen_network
+
+    found = chosen_network(cell, network, topology, loss, layers)
+    return answer(Request(equation, found, steps, form, output, seed))
 
 
 @application.command()

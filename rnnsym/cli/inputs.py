@@ -11,6 +11,7 @@ from rnnsym.errors import OutputError, RnnsymError
 from rnnsym.model.cell_table import entries
 from rnnsym.model.cells import cells
 from rnnsym.model.networks import Network
+from rnnsym.writing.derivation import Derivation
 from rnnsym.writing.latex import latex
 from rnnsym.writing.layout import lay_out, style_of
 from rnnsym.writing.sections import derivation
@@ -41,6 +42,34 @@ def steps_of(network: Network, asked: int | None) -> int:
     """Return the number of steps that is asked for, or the usual one."""
     usual = 1 if network.shape_of_steps.single_step else USUAL_STEPS
     return usual if asked is None else asked
+
+
+def any_steps_of(network: Network, asked: str | None) -> int | None:
+    """Return the number of steps that is asked for, or the usual one; None for T, any number."""
+    if asked == "T":
+        return None
+    if asked is not None and not re.fullmatch("-?[0-9]{1,9}", asked):
+        raise RnnsymError(f"--steps: expected a whole number, or T for any length, but got {asked!r}")
+    return steps_of(network, None if asked is None else int(asked))
+
+
+def derived(network: Network, steps: str | None, output_steps: int | None, seed: int, *, bounds: bool) -> Derivation:
+    """Return the derivation that is asked for, of the gradient or of its bounds."""
+    import rnnsym
+
+    if not bounds:
+        return rnnsym.derive(network, any_steps_of(network, steps), output_steps=output_steps, seed=seed)
+    for option, value in {"--steps": steps, "--output-steps": output_steps}.items():
+        if value is not None:
+            raise RnnsymError(f"--bounds and {option} {value}: bounds hold for all steps; leave one out")
+    return rnnsym.derive_bounds(network, seed)
+
+
+def known_notation(name: str) -> None:
+    """Refuse a notation that the table does not have."""
+    from rnnsym.writing.notations import notations
+
+    one_of("--notation", name, tuple(notations))
 
 
 def one_of(what: str, value: str, known: tuple[str, ...]) -> None:

@@ -40,6 +40,7 @@ class Request:
     corpus: Path | None
     steps: int
     seed: int
+    notation: str = "author"
 
 
 def write_report(request: Request, folder: Path) -> bool:
@@ -106,6 +107,7 @@ def _write_corpus(corpus: Corpus, work: Path) -> None:
 
 def _derived(request: Request, sizes: dict[str, int], work: Path, advance: Advance) -> Derivation:
     derivation = rnnsym.derive(request.network, request.steps, sizes=sizes, seed=request.seed)
+    derivation = derivation.respelled(request.notation)
     (work / "derivation.tex").write_text(derivation.latex(), encoding="utf-8")
     (work / "derivation.txt").write_text(derivation.text(), encoding="utf-8")
     advance(1, 1)

@@ -8,7 +8,7 @@ from html import escape
 from rnnsym.evidence.reports import Report, paste
 from rnnsym.model.text import Corpus
 from rnnsym.writing.derivation import Derivation
-from rnnsym.writing.pages import STYLE_SHEET, html_fragment
+from rnnsym.writing.pages import html_fragment, style_sheet
 
 MOST_TEXTS = 20  # shown on the page; corpus.json has all
 EXTRA_STYLE = """
@@ -44,10 +44,11 @@ def report_page(content: Content, files: list[str]) -> str:
     """Return the page as HTML; figures and ``files`` are linked, everything else is inline."""
     title = escape(f"rnnsym report: {content.derivation.network.cell.name}")
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    derivation = html_fragment(content.derivation)
     parts = [
         _summary(content, files),
         _corpus(content),
-        html_fragment(content.derivation),
+        derivation,
         _code(content),
         _checks(content),
         _figures(content),
@@ -55,7 +56,7 @@ def report_page(content: Content, files: list[str]) -> str:
     return "\n".join(
         [
             f'<!DOCTYPE html>\n<html lang="en"><head>{head}<title>{title}</title>',
-            f"<style>{STYLE_SHEET}{EXTRA_STYLE}</style></head><body><main><h1>{title}</h1>",
+            f"<style>{style_sheet(derivation)}{EXTRA_STYLE}</style></head><body><main><h1>{title}</h1>",
             *parts,
             "</main></body></html>\n",
         ]

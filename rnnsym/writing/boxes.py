@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["identifier", "upright", "number", "operator", "text"]
+Kind = Literal["identifier", "upright", "number", "operator", "text", "open", "close"]
 
 
 @dataclass(frozen=True)
 class Glyph:
-    """A name, numeral or operator; ``latex`` and ``unicode`` are its spellings."""
+    """A name, numeral, operator or single bracket; ``latex`` and ``unicode`` are its spellings."""
 
     kind: Kind
     latex: str
@@ -108,27 +108,11 @@ def number(value: object) -> Glyph:
     return Glyph("number", str(value), str(value))
 
 
-def width(box: Box) -> float:
-    """Estimate a box's width in letters, as a page sets it."""
-    match box:
-        case Glyph():
-            return len(box.unicode) + (1.2 if box.kind == "operator" else 0.0)
-        case Row():
-            return sum(width(part) for part in box.parts)
-        case Fraction():
-            return max(width(box.above), width(box.below)) + 0.6
-        case Script():
-            return width(box.base) + 0.7 * max(0.0 if part is None else width(part) for part in (box.below, box.above))
-        case Limits():
-            return max(2.0, 0.7 * width(box.below), 0.7 * width(box.above))
-        case Brace():
-            return max(width(box.body), 0.7 * len(box.label))
-        case Fence():
-            return width(box.body) + 1.0
-        case Accent():
-            return width(box.body)
-        case Cases():
-            return max(width(box.first), width(box.second)) + max(width(box.condition) + 3.0, len("otherwise")) + 2.0
+def superscript(base: Box, above: Box) -> Box:
+    """Raise ``above``; a base that has a subscript only keeps both on one letter, o_t²."""
+    if isinstance(base, Script) and base.above is None:
+        return Script(base.base, base.below, above)
+    return Script(Fence(base) if isinstance(base, Script) else base, above=above)
 
 
 PLUS = operator("+", "+")

@@ -7,20 +7,24 @@ from collections.abc import Iterator
 from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.errors import DerivationError
 from rnnsym.model.expressions import Constant, Named, T, Variable, t
-from rnnsym.writing.layout import lay_out, style_of
+from rnnsym.writing.layout import Style, lay_out, style_of
 from rnnsym.writing.plain import plain
 
 
-def refuse_clashes(graph: StepGraph, steps: int) -> None:
-    """Raise DerivationError where two different names of a derivation over ``steps`` steps are printed alike."""
-    style = style_of(graph.network)
+def refuse_clashes(graph: StepGraph, steps: int, style: Style | None = None) -> None:
+    """Raise DerivationError where two different names of a derivation over ``steps`` steps are printed alike.
+
+    ``style`` is that of the author's names where absent.
+    """
+    style = style_of(graph.network) if style is None else style
+    where = "" if style.notation == "author" else f" in the notation {style.notation}"
     printed: dict[str, Named | Constant] = {}
     for name in _names(graph, steps):
         text = plain(lay_out(name, style))
         other = printed.setdefault(text, name)
         if other != name:
             both = f"{_describe(other)} and {_describe(name)}"
-            raise DerivationError(f"{both} are both printed {text}: rename one of them")
+            raise DerivationError(f"{both} are both printed {text}{where}: rename one of them")
 
 
 def _names(graph: StepGraph, steps: int) -> Iterator[Named | Constant]:

@@ -6,16 +6,45 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from rnnsym.errors import RnnsymError
 from rnnsym.writing import boxes as bx
+from rnnsym.writing.spelling import GREEK
 
-_opening = {"(": "(", "[": "[", "⟨": r"\langle ", "|": r"\lvert "}
-_closing = {")": ")", "]": "]", "⟩": r"\rangle ", "|": r"\rvert "}
-_special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_opening = {"(": "(", "[": "[", "⟨": r"\langle ", "|": r"\lvert ", "‖": r"\lVert ", "{": r"\{"}
+_closing = {")": ")", "]": "]", "⟩": r"\rangle ", "|": r"\rvert ", "‖": r"\rVert ", "}": r"\}"}
+_special = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "…": r"\dots{}", "–": "--",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    **{sign: "\\" + sign for sign in "#$%&_{}"},
+}
+_mathematical = {
+    "∂": r"\partial", "⊙": r"\odot", "−": "-", "±": r"\pm", "·": r"\cdot", "×": r"\times", "∞": r"\infty",
+    "ᵀ": r"^{\top}", "‖": r"\Vert", "∑": r"\sum", "∏": r"\prod", "√": r"\surd", "≤": r"\leq", "≥": r"\geq",
+    "≠": r"\neq", "≈": r"\approx", "→": r"\rightarrow", "←": r"\leftarrow", "⇒": r"\Rightarrow", "∈": r"\in",
+    "⟨": r"\langle", "⟩": r"\rangle", "°": r"^{\circ}", "⁺": "^{+}", "⁻": "^{-}", "½": r"\frac{1}{2}",
+    "¼": r"\frac{1}{4}", "ŷ": r"\hat{y}",
+    **{sign: f"^{{{digit}}}" for digit, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+    **{glyph.unicode: glyph.latex for glyph in GREEK.values()},
+}
+LATIN = range(0xA0, 0x180)  # letters with accents, which pdflatex knows
 
 
 def escape(text: str) -> str:
-    """Return running text with LaTeX's special characters escaped."""
-    return "".join(_special.get(sign, "\\" + sign if sign in "#$%&_{}" else sign) for sign in text)
+    """Return running text with LaTeX's special characters escaped, mathematical signs as formulas.
+
+    Errors: RnnsymError for a sign that the table does not know, rather than a page without it.
+    """
+    return "".join(_escaped(sign) for sign in text)
+
+
+def _escaped(sign: str) -> str:
+    if sign in _special:
+        return _special[sign]
+    if sign in _mathematical:
+        return f"${_mathematical[sign]}$"
+    if ord(sign) > 126 and ord(sign) not in LATIN:
+        raise RnnsymError(f"no LaTeX for the sign {sign!r}: add it to writing.latex")
+    return sign
 
 
 def latex(box: bx.Box) -> str:
@@ -34,6 +63,10 @@ def _row(box: bx.Row) -> str:
 def _glyph(box: bx.Glyph) -> str:
     if box.kind == "operator":
         return f" {box.latex} "
+    if box.kind == "open":
+        return rf"\bigl{_opening[box.unicode]}"
+    if box.kind == "close":
+        return rf"\bigr{_closing[box.unicode]}"
     return rf"\text{{{escape(box.latex)}}}" if box.kind == "text" else box.latex
 
 

@@ -10,9 +10,9 @@ from rnnsym.errors import RnnsymError
 from rnnsym.model import expressions as ex
 from rnnsym.model.activations import activations
 from rnnsym.writing import boxes as bx
-from rnnsym.writing.boxes import Box, row
+from rnnsym.writing.boxes import Box, row, superscript
+from rnnsym.writing.norm_layout import norm_layouts
 from rnnsym.writing.numbers import scalar
-from rnnsym.writing.spelling import spell
 from rnnsym.writing.styles import Style, style_of
 
 __all__ = ["Style", "join", "lay_out", "lay_out_term", "style_of", "sum_terms", "superscript"]
@@ -54,7 +54,7 @@ def join(parts: list[Box], sign: Box) -> Box:
 def _variable(node: ex.Variable, style: Style) -> Box:
     if node.name == "target":
         return style.target if node.step is None else _with_step(style.target, scalar(node.step))
-    return spell(node.name, None if node.step is None else scalar(node.step))
+    return style.spell(node.name, None if node.step is None else scalar(node.step))
 
 
 def _with_step(target: Box, step: Box) -> Box:
@@ -65,7 +65,7 @@ def _adjoint(node: no.Adjoint, style: Style) -> Box:
     name, step = node.variable.name, node.variable.step
     delta = bx.Glyph("identifier", r"\delta", "δ")
     below = None if step is None else scalar(step)
-    above = None if name == style.plain_adjoint else spell(name)
+    above = None if name == style.plain_adjoint else style.spell(name)
     return delta if below is None and above is None else bx.Script(delta, below, above)
 
 
@@ -115,13 +115,6 @@ def _quotient(node: ex.Quotient, style: Style) -> Box:
 
 def _power(node: ex.Power, style: Style) -> Box:
     return superscript(_inner(node.base, style, ATOM), scalar(node.exponent))
-
-
-def superscript(base: Box, above: Box) -> Box:
-    """Raise ``above``; a base that has a subscript only keeps both on one letter, o_t²."""
-    if isinstance(base, bx.Script) and base.above is None:
-        return bx.Script(base.base, base.below, above)
-    return bx.Script(bx.Fence(base) if isinstance(base, bx.Script) else base, above=above)
 
 
 def _product(node: ex.MatrixProduct, style: Style) -> Box:
@@ -222,7 +215,8 @@ def _derivative(node: no.Total, style: Style) -> Box:
 
 def _step_block(node: no.StepBlock, style: Style) -> Box:
     letter = bx.Glyph("identifier", "J", "J")
-    return bx.Script(letter, scalar(node.of.step), join([spell(node.of.name), spell(node.by.name)], bx.COMMA))
+    names = join([style.spell(node.of.name), style.spell(node.by.name)], bx.COMMA)
+    return bx.Script(letter, scalar(node.of.step), names)
 
 
 def _chain(node: no.Chain, style: Style) -> Box:
@@ -250,8 +244,8 @@ def _stack(node: no.Stack, style: Style) -> Box:
 
 _layouts: dict[type, tuple[int, Callable[[Any, Style], Box]]] = {
     ex.Numeral: (ATOM, lambda node, style: scalar(node.value)),
-    ex.Constant: (ATOM, lambda node, style: spell(node.name)),
-    ex.Parameter: (ATOM, lambda node, style: spell(node.name)),
+    ex.Constant: (ATOM, lambda node, style: style.spell(node.name)),
+    ex.Parameter: (ATOM, lambda node, style: style.spell(node.name)),
     ex.Variable: (ATOM, _variable),
     ex.IdentityMatrix: (ATOM, lambda node, style: bx.Glyph("identifier", "I", "I")),
     ex.Ones: (ATOM, lambda node, style: bx.Glyph("number", r"\mathbf{1}", "𝟏")),
@@ -286,4 +280,5 @@ _layouts: dict[type, tuple[int, Callable[[Any, Style], Box]]] = {
     no.SumOverSteps: (PRODUCT, _sum_over_steps),
     no.Labelled: (ATOM, lambda node, style: bx.Brace(lay_out(node.expression, style), node.label)),
     no.Stack: (ATOM, _stack),
+    **norm_layouts(_inner),
 }

@@ -7,8 +7,10 @@ from html import escape
 from typing import Any
 
 from rnnsym.writing import boxes as bx
+from rnnsym.writing.widths import is_tall
 
 _tags = {"identifier": "mi", "upright": "mi", "number": "mn", "operator": "mo", "text": "mtext"}
+_forms = {"open": "prefix", "close": "postfix"}
 
 
 def mathml(box: bx.Box) -> str:
@@ -17,6 +19,10 @@ def mathml(box: bx.Box) -> str:
 
 
 def _glyph(box: bx.Glyph) -> str:
+    if box.kind in _forms:
+        return f'<mo form="{_forms[box.kind]}" stretchy="false">{escape(box.unicode)}</mo>'
+    if box.kind == "identifier" and len(box.unicode) > 1:  # an element of several letters would stand upright
+        return f"<mrow>{''.join(f'<mi>{escape(letter)}</mi>' for letter in box.unicode)}</mrow>"
     upright = ' mathvariant="normal"' if box.kind == "upright" and len(box.unicode) == 1 else ""
     text = "⊤" if box == bx.TOP else box.unicode
     if box.kind == "text":
@@ -42,7 +48,8 @@ def _limits(box: bx.Limits) -> str:
 
 
 def _fence(box: bx.Fence) -> str:
-    return f"<mrow><mo>{box.left}</mo>{mathml(box.body)}<mo>{box.right}</mo></mrow>"
+    still = "" if is_tall(box.body) else ' stretchy="false"'
+    return f"<mrow><mo{still}>{box.left}</mo>{mathml(box.body)}<mo{still}>{box.right}</mo></mrow>"
 
 
 def _brace(box: bx.Brace) -> str:

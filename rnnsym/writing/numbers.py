@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Add, Integer, Mul, Pow, Rational, Symbol
+from sympy import Add, Integer, Max, Min, Mul, Pow, Rational, Symbol
 
 from rnnsym.errors import RnnsymError
 from rnnsym.writing import boxes as bx
-from rnnsym.writing.boxes import Box, row
+from rnnsym.writing.boxes import Box, row, superscript
 from rnnsym.writing.spelling import spell
 
 
@@ -27,8 +27,17 @@ def scalar(value: Any) -> Box:
         case Mul():
             return row(*(factor(one) for one in value.as_ordered_factors()))
         case Pow():
-            return bx.Script(factor(value.base), above=scalar(value.exp))
+            return superscript(factor(value.base), scalar(value.exp))
+        case Max() | Min():
+            return _extremum(value)
     raise RnnsymError(f"no layout for the size {value}")
+
+
+def _extremum(value: Max | Min) -> Box:
+    name = type(value).__name__.lower()
+    first, *others = sorted(value.args, key=lambda one: (not one.is_number, str(one)))
+    listed = row(scalar(first), *(box for other in others for box in (bx.COMMA, scalar(other))))
+    return row(bx.Glyph("upright", rf"\{name}", name), bx.Fence(listed))
 
 
 def factor(value: Any) -> Box:
@@ -38,7 +47,9 @@ def factor(value: Any) -> Box:
 
 def _integer_sum(value: Add) -> Box:
     parts: list[Box] = []
-    for term in sorted(value.args, key=lambda term: (term.is_number, str(term.as_coeff_Mul()[1]))):
+    terms = sorted(value.args, key=lambda term: (term.is_number, str(term.as_coeff_Mul()[1])))
+    first = next((term for term in terms if not term.could_extract_minus_sign()), terms[0])
+    for term in (first, *(term for term in terms if term != first)):
         negative = term.could_extract_minus_sign()
         if parts or negative:
             parts.append(bx.MINUS if negative else bx.PLUS)

@@ -8,7 +8,7 @@ from typing import Any
 from rnnsym.writing import boxes as bx
 
 _raised = dict(zip("0123456789+−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", strict=True))
-_spaced = {"=", ":=", "←", "+", "−", "⊙", "·", "×", ">", "<", "≥", "≤"}
+_spaced = {"=", ":=", "←", "+", "−", "⊙", "·", "×", "/", ">", "<", "≥", "≤", "≈", "⇒"}
 
 
 def plain(box: bx.Box) -> str:
@@ -21,10 +21,11 @@ def _row(box: bx.Row) -> str:
     for place, part in enumerate(box.parts):
         text = f"({plain(part)})" if _would_swallow(part, box.parts[place + 1 :]) else plain(part)
         if isinstance(part, bx.Glyph) and part.kind == "operator":
-            joined += _sign(text, first=place == 0)
+            joined += _sign(text, first=place == 0 or _stands_open(box.parts[place - 1]))
         else:
             before = box.parts[place - 1] if place else bx.PLUS
-            joined += ("" if _is_operator(before) or _is_function(before) else " ") + text
+            close = _is_function(before) or _stands_open(before) or _bracket(part, "close") or text.startswith(" ")
+            joined += ("" if close or joined.endswith(" ") else " ") + text
     return joined
 
 
@@ -43,6 +44,18 @@ def _would_swallow(box: bx.Box, rest: tuple[bx.Box, ...]) -> bool:
     return not is_derivative and not (_is_number(box.above) and _is_number(box.below))
 
 
+def _stands_open(box: bx.Box) -> bool:
+    """Whether what follows stands close, and a minus is unary: behind an operator, a word or an opening bracket."""
+    blank = isinstance(box, bx.Glyph) and box.kind == "text" and box.unicode.endswith(" ")
+    return _is_operator(box) or blank or _bracket(box, "open")
+
+
+def _bracket(box: bx.Box, kind: str) -> bool:
+    """Whether a box is a single bracket, with what is written on it."""
+    sign = box.base if isinstance(box, bx.Script) else box
+    return isinstance(sign, bx.Glyph) and sign.kind == kind
+
+
 def _is_number(box: bx.Box) -> bool:
     return isinstance(box, bx.Glyph) and box.kind == "number"
 
@@ -52,8 +65,8 @@ def _is_operator(box: bx.Box) -> bool:
 
 
 def _is_function(box: bx.Box) -> bool:
-    partial = isinstance(box, bx.Script) and box == bx.PARTIAL_PLUS
-    return partial or (isinstance(box, bx.Glyph) and box.kind == "upright")
+    name = box.base if isinstance(box, bx.Script) else box
+    return box == bx.PARTIAL_PLUS or (isinstance(name, bx.Glyph) and name.kind == "upright")
 
 
 def _compact(box: bx.Box) -> str:

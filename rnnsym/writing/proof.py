@@ -85,8 +85,8 @@ def _words(graph: StepGraph, theta: Parameter) -> str:
         f"line is about one step, in which {states} of the step before and all that arrives are arbitrary, or about "
         "sums and products of arbitrary matrices: so none depends on the length, and induction over it is all that is "
         "left. What is proved is the statement for every length, at the sizes at which the lines were decided, which "
-        "the checks name; each function is an arbitrary one there, of which only its slope is known. A wrong line would "
-        "pass with a probability of less than one in a billion billion."
+        "the checks name; each function is an arbitrary one there, of which only its slope is known. A wrong line "
+        "would pass with a probability of less than one in a billion billion."
     )
 
 

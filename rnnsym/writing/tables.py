@@ -13,11 +13,10 @@ from rnnsym.calculus.paths import cell_parameters
 from rnnsym.calculus.unrolling import BACK, StepGraph
 from rnnsym.model.expressions import Constant, Named, Variable
 from rnnsym.model.networks import Network, ParameterCount
-from rnnsym.writing.boxes import PLUS, Box, Script, number, operator, row, words
-from rnnsym.writing.derivation import Section, Table
-from rnnsym.writing.layout import Style, join, lay_out
+from rnnsym.writing.boxes import PLUS, Box, number, operator, row, superscript, words
+from rnnsym.writing.derivation import Cell, Section, Table
+from rnnsym.writing.layout import join
 from rnnsym.writing.numbers import factor
-from rnnsym.writing.spelling import spell
 
 _times = operator(r"\times", "×")
 
@@ -30,7 +29,7 @@ def shape_box(shape: tuple[Any, ...], convention: str) -> Box:
     return join([factor(Integer(length) if isinstance(length, int) else length) for length in full], _times)
 
 
-def notation_section(graph: StepGraph, sizes: Mapping[str, int] | None, style: Style) -> Section:
+def notation_section(graph: StepGraph, sizes: Mapping[str, int] | None) -> Section:
     """Return the table of all names, their roles and their shapes."""
     network = graph.network
     names: list[tuple[Named | Constant, str]] = [(network.input, _input_role(network))]
@@ -43,7 +42,7 @@ def notation_section(graph: StepGraph, sizes: Mapping[str, int] | None, style: S
     names += [(constant, f"constant, {constant.value}") for constant in network.constants]
     header = ("name", "shape", "meaning") if sizes is None else ("name", "shape", "here", "meaning")
     return Section("notation", "Notation and shapes", _layout_text(network), (), Table(header, tuple(
-        _notation_row(name, meaning, network, sizes, style) for name, meaning in names
+        _notation_row(name, meaning, network, sizes) for name, meaning in names
     )))
 
 
@@ -58,7 +57,7 @@ def _role(graph: StepGraph, target: Variable) -> str:
         return "output, fed back" if target in graph.states else "output"
     if BACK in target.name:
         name, back = target.name.split(BACK)
-        return f"{name} of {back} {'step' if back == '1' else 'steps'} before"
+        return f"`{name}` of {back} {'step' if back == '1' else 'steps'} before"
     return "state" if target in graph.states else "intermediate"
 
 
@@ -82,13 +81,13 @@ def _initial_rows(graph: StepGraph) -> list[tuple[Named | Constant, str]]:
 
 
 def _named_source(graph: StepGraph, source: Variable) -> str:
-    return "the input" if source == graph.network.input else f"the encoder's last {source.name}"
+    return "the input" if source == graph.network.input else f"the encoder's last `{source.name}`"
 
 
 def _notation_row(
-    name: Named | Constant, meaning: str, network: Network, sizes: Mapping[str, int] | None, style: Style
-) -> tuple[Box, ...]:
-    cells: list[Box] = [lay_out(name, style), shape_box(name.shape, network.convention)]
+    name: Named | Constant, meaning: str, network: Network, sizes: Mapping[str, int] | None
+) -> tuple[Cell, ...]:
+    cells: list[Cell] = [name, shape_box(name.shape, network.convention)]
     if sizes is not None:
         cells.append(shape_box(_numbers(name.shape, network, sizes), network.convention))
     return (*cells, words(meaning))
@@ -111,7 +110,7 @@ def count_section(network: Network, sizes: Mapping[str, int] | None) -> Section:
     """Return the number of weights and of biases, as formulas and, where the sizes are given, as numbers."""
     header = ("parameter", "kind", "entries") if sizes is None else ("parameter", "kind", "entries", "here")
     counts = network.counts()
-    rows = [_count_row(spell(c.parameter.name), c.kind, [c], network, sizes) for c in counts]
+    rows = [_count_row(c.parameter, c.kind, [c], network, sizes) for c in counts]
     for title, kinds in (("weights", {"weight"}), ("biases", {"bias"}), ("parameters", {"weight", "bias"})):
         rows.append(_count_row(words(f"all {title}"), "", [c for c in counts if c.kind in kinds], network, sizes))
     text = "A bias enters only as a term of a sum; everything else is a weight."
@@ -119,9 +118,9 @@ def count_section(network: Network, sizes: Mapping[str, int] | None) -> Section:
 
 
 def _count_row(
-    name: Box, kind: str, counts: list[ParameterCount], network: Network, sizes: Mapping[str, int] | None
-) -> tuple[Box, ...]:
-    cells = [name, words(kind), _entries([tuple(c.parameter.shape) for c in counts])]
+    name: Cell, kind: str, counts: list[ParameterCount], network: Network, sizes: Mapping[str, int] | None
+) -> tuple[Cell, ...]:
+    cells: list[Cell] = [name, words(kind), _entries([tuple(c.parameter.shape) for c in counts])]
     if sizes is not None:
         shapes = network.shapes(**sizes)
         cells.append(number(sum(prod(shapes[c.parameter.name]) for c in counts)))
@@ -140,5 +139,5 @@ def _entries(shapes: list[tuple[Any, ...]]) -> Box:
 
 def _size_product(shape: tuple[Any, ...]) -> list[Box]:
     if len(shape) == 2 and shape[0] == shape[1]:
-        return [Script(factor(shape[0]), above=number(2))]
+        return [superscript(factor(shape[0]), number(2))]
     return [factor(length) for length in shape]

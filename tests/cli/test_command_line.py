@@ -81,7 +81,7 @@ def test_what_may_be_wide_scrolls_on_its_own_and_not_the_page(report_folder: Pat
     for selector in (".equations", "table.names", "pre"):
         assert re.search(r"overflow(-x)?: auto", rules[selector])
     assert "display: block" in rules["table.names"], "a table as such does not scroll"
-    tables = re.findall(r'(<div class="equations">)?<table( class="names")?>', body)
+    tables = re.findall(r'(<div class="equations"[^>]*>)?<table( class="names")?[^>]*>', body)
     assert len(tables) > 10
     assert all(container or names for container, names in tables)
 
@@ -128,6 +128,15 @@ def test_derive_prints_and_writes(
     assert run(["derive", "--format", form, "--steps", "2", "-o", str(target)], capsys, monkeypatch)[0] == 0
     assert target.read_text(encoding="utf-8") == out
     assert [path.name for path in tmp_path.iterdir()] == ["d"]
+
+
+def test_derive_proves_for_every_length_and_derives_bounds(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, out, _ = run(["derive", "--steps", "T"], capsys, monkeypatch)
+    assert (status, "Proof, for every length" in out, "T steps" in out) == (0, True, True)
+    status, out, _ = run(["derive", "--bounds"], capsys, monkeypatch)
+    assert (status, out.startswith("Bounds on the gradient")) == (0, True)
 
 
 def test_code_cells_check_and_figures(
@@ -200,6 +209,8 @@ BAD: dict[str, tuple[list[str], str, str]] = {
     "T = 0": (["derive", "--steps", "0"], "", "steps"),
     "T too large": (["derive", "--steps", "10000000"], "", "steps"),
     "no number": (["derive", "--steps", "three"], "", "--steps"),
+    "a length of its own for bounds": (["derive", "--bounds", "--steps", "3"], "", "leave one out"),
+    "a decoder's length for any length": (["derive", "--steps", "T", "--output-steps", "3"], "", "together with steps"),
     "unknown format": (["derive", "--format", "word"], "", "latex"),
     "a suffix that contradicts the format": (["derive", "--format", "text", "-o", "a.tex"], "", "named as latex"),
     "a PDF on standard output": (["derive", "--format", "pdf"], "", "name a file with -o"),
@@ -241,7 +252,7 @@ def test_bad_input_is_one_line_and_exit_status_2(
 
 
 def test_the_kinds_of_bad_input_are_counted() -> None:
-    assert len(BAD) == 35
+    assert len(BAD) == 37
 
 
 def test_a_place_where_no_folder_can_be_made(

@@ -56,5 +56,5 @@ def test_a_line_without_the_route_within_a_step_is_rejected() -> None:
     step = next(s for s in document.steps if isinstance(s.before, Chain) and s.before.args[1].by.name == "b_f")
     row = step.before.args[0]
     without = step.after.xreplace({row.args[1]: zeros(row.args[1].shape)})
-    assert verified_step(step, point, 0).checks[-1].passed
-    assert not verified_step(replace(step, after=without), point, 0).checks[-1].passed
+    assert verified_step(step, [point], 0).checks[-1].passed
+    assert not verified_step(replace(step, after=without), [point], 0).checks[-1].passed

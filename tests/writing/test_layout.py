@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from sympy import Basic, Integer, Rational, Symbol
 
+from rnnsym.calculus import norms
 from rnnsym.calculus import notation as no
 from rnnsym.errors import RnnsymError
 from rnnsym.model import expressions as ex
@@ -230,14 +231,17 @@ def test_a_node_in_the_column_convention(expression: ex.Expression, tex: str, te
     assert (latex(box).strip(), plain(box)) == (tex, text)
 
 
+OWN = {kind for kind in _layouts if kind.__module__ != norms.__name__}  # those of norms have tests of their own
+
+
 def kinds(expression: Basic) -> set[type]:
     return {type(expression)}.union(*(kinds(arg) for arg in expression.args if isinstance(arg, ex.Expression)))
 
 
 def test_every_kind_of_node_is_in_the_table() -> None:
     covered = set().union(*(kinds(expression) for expression, _, _ in ROWS))
-    assert set(_layouts) - covered == set()
-    assert len(_layouts) == 37
+    assert OWN - covered == set()
+    assert len(OWN) == 37
 
 
 @pytest.mark.parametrize("expression", [row[0] for row in ROWS], ids=[text for _, _, text in ROWS])

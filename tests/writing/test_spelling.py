@@ -54,7 +54,7 @@ def test_a_step_is_the_last_subscript(step: Any, tex: str, text: str) -> None:
 
 
 def test_mathml_of_names() -> None:
-    assert mathml(spell("W_xr")) == "<msub><mi>W</mi><mi>xr</mi></msub>"
+    assert mathml(spell("W_xr")) == "<msub><mi>W</mi><mrow><mi>x</mi><mi>r</mi></mrow></msub>"
     assert mathml(spell("yhat")) == '<mover accent="true"><mi>y</mi><mo stretchy="false">^</mo></mover>'
     assert mathml(spell("lam")) == "<mi>λ</mi>"
 
