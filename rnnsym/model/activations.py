@@ -118,6 +118,7 @@ class Activation:
 
     ``slope(argument, output)`` is f′ as an expression, in the output wherever that is possible.
     ``slope_bound`` is sup |f′| over the reals (None: unbounded). ``numpy`` is a stable NumPy expression of ``{a}``.
+    ``range`` holds the ends of the smallest closed interval with all values (None: no end on that side).
     ``analytic`` says whether complex step differentiation is valid. ``kinks`` are the points without a derivative,
     ``lower`` the open lower end of the domain (None: all reals). ``jump(a)`` vanishes where f itself jumps.
     ``straight_through`` says that gradients take f for a + c with a constant c, whatever f's own slope.
@@ -139,6 +140,7 @@ class Activation:
     straight_through: bool = False
     helper: str = ""
     delimiters: tuple[str, str] = ("(", ")")
+    range: tuple[int | None, int | None] = (None, None)
 
 
 SIGMOID_SOURCE = '''
@@ -157,35 +159,40 @@ def round_half_up(a):
 
 _entries = (
     Activation("tanh", sympy.tanh, lambda _, output: ONE - output**2, "1 - Ω²", sympy.S.One,
-               "np.tanh({a})", r"\tanh", "tanh"),
+               "np.tanh({a})", r"\tanh", "tanh", range=(-1, 1)),
     Activation("sigmoid", sigmoid, lambda _, output: output * (ONE - output), "Ω (1 - Ω)", sympy.Rational(1, 4),
-               "sigmoid({a})", r"\sigma", "σ", helper=SIGMOID_SOURCE),
+               "sigmoid({a})", r"\sigma", "σ", helper=SIGMOID_SOURCE, range=(0, 1)),
     Activation("relu", relu, lambda argument, _: Elementwise("step", argument), "[a > 0]", sympy.S.One,
-               "np.maximum({a}, 0.0)", r"\mathrm{ReLU}", "ReLU", analytic=False, kinks=(0,)),
+               "np.maximum({a}, 0.0)", r"\mathrm{ReLU}", "ReLU", analytic=False, kinks=(0,),
+               range=(0, None)),
     Activation("leaky_relu", leaky_relu,
                lambda argument, _: Numeral(LEAK) + Numeral(1 - LEAK) * Elementwise("step", argument),
                "1/100 + 99/100 [a > 0]", sympy.S.One, "np.where({a} > 0, {a}, 0.01 * {a})",
                r"\mathrm{LeakyReLU}", "LeakyReLU", analytic=False, kinks=(0,)),
     Activation("step", step, lambda argument, _: Numeral(0) * argument, "0", sympy.S.Zero,
-               "np.heaviside({a}, 0.0)", r"\mathrm{step}", "step", analytic=False, kinks=(0,), jump=lambda a: a),
+               "np.heaviside({a}, 0.0)", r"\mathrm{step}", "step", analytic=False, kinks=(0,), jump=lambda a: a,
+               range=(0, 1)),
     Activation("sign", signum, lambda argument, _: Numeral(0) * argument, "0", sympy.S.Zero,
-               "np.sign({a})", r"\mathrm{sign}", "sign", analytic=False, kinks=(0,), jump=lambda a: a),
+               "np.sign({a})", r"\mathrm{sign}", "sign", analytic=False, kinks=(0,), jump=lambda a: a,
+               range=(-1, 1)),
     Activation("abs", absolute, lambda argument, _: Elementwise("sign", argument), "sign(a)", sympy.S.One,
-               "np.abs({a})", r"\mathrm{abs}", "abs", analytic=False, kinks=(0,), delimiters=("|", "|")),
+               "np.abs({a})", r"\mathrm{abs}", "abs", analytic=False, kinks=(0,), delimiters=("|", "|"),
+               range=(0, None)),
     Activation("round", rounded, lambda _, output: ONE, "1", sympy.S.One, "round_half_up({a})",
                r"\mathrm{round}", "round", analytic=False, jump=lambda a: a % 1 - 0.5, straight_through=True,
                helper=ROUND_SOURCE),
     Activation("softplus", softplus, lambda argument, _: Elementwise("sigmoid", argument), "σ(a)", sympy.S.One,
-               "np.logaddexp(0.0, {a})", r"\mathrm{softplus}", "softplus"),
-    Activation("exp", exponential, lambda _, output: output, "Ω", None, "np.exp({a})", r"\exp", "exp"),
+               "np.logaddexp(0.0, {a})", r"\mathrm{softplus}", "softplus", range=(0, None)),
+    Activation("exp", exponential, lambda _, output: output, "Ω", None, "np.exp({a})", r"\exp", "exp",
+               range=(0, None)),
     Activation("log", sympy.log, lambda argument, _: Numeral(1) / argument, "1 / a", None,
                "np.log({a})", r"\log", "log", lower=0),
     Activation("sqrt", sympy.sqrt, lambda _, output: Numeral(1) / (2 * output), "1 / (2 Ω)", None,
-               "np.sqrt({a})", r"\mathrm{sqrt}", "sqrt", lower=0),
+               "np.sqrt({a})", r"\mathrm{sqrt}", "sqrt", lower=0, range=(0, None)),
     Activation("sin", sympy.sin, lambda argument, _: Elementwise("cos", argument), "cos(a)", sympy.S.One,
-               "np.sin({a})", r"\sin", "sin"),
+               "np.sin({a})", r"\sin", "sin", range=(-1, 1)),
     Activation("cos", sympy.cos, lambda argument, _: -Elementwise("sin", argument), "-sin(a)", sympy.S.One,
-               "np.cos({a})", r"\cos", "cos"),
+               "np.cos({a})", r"\cos", "cos", range=(-1, 1)),
 )
 
 activations: Mapping[str, Activation] = MappingProxyType({entry.name: entry for entry in _entries})
