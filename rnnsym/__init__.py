@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rnnsym import dynamics, errors, evidence
-    from rnnsym.api import check, check_gradient, compile, derive
+    from rnnsym.api import check, check_claim, check_gradient, compile, derive, derive_bounds
     from rnnsym.model.cells import Cell, cells
     from rnnsym.model.networks import Network
     from rnnsym.model.text import Corpus, Vocabulary, corpora
@@ -24,10 +24,12 @@ _homes = {
     "Vocabulary": "rnnsym.model.text",
     "cells": "rnnsym.model.cells",
     "check": "rnnsym.api",
+    "check_claim": "rnnsym.api",
     "check_gradient": "rnnsym.api",
     "compile": "rnnsym.api",
     "corpora": "rnnsym.model.text",
     "derive": "rnnsym.api",
+    "derive_bounds": "rnnsym.api",
 }
 _modules = ("dynamics", "errors", "evidence")
 
@@ -38,10 +40,12 @@ __all__ = [
     "Vocabulary",
     "cells",
     "check",
+    "check_claim",
     "check_gradient",
     "compile",
     "corpora",
     "derive",
+    "derive_bounds",
     "dynamics",
     "errors",
     "evidence",

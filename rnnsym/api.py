@@ -7,16 +7,20 @@ from typing import Any
 
 from rnnsym.calculus.unrolling import graph_of
 from rnnsym.errors import DerivationError
+from rnnsym.evidence.bound_checks import verify_bounds
 from rnnsym.evidence.checks import EXAMPLES, Progress, check_function, check_network
+from rnnsym.evidence.claim_decision import decide
 from rnnsym.evidence.reports import Report
+from rnnsym.evidence.verdicts import Verdict
 from rnnsym.evidence.verification import verify
 from rnnsym.model.networks import Network
 from rnnsym.numerics.compilation import CompiledNetwork, compile_network
+from rnnsym.writing.bounds import bound_derivation
 from rnnsym.writing.clashes import refuse_clashes
 from rnnsym.writing.derivation import Derivation
 from rnnsym.writing.sections import derivation
 
-__all__ = ["check", "check_gradient", "compile", "derive"]
+__all__ = ["check", "check_claim", "check_gradient", "compile", "derive", "derive_bounds"]
 
 
 def derive(
@@ -40,17 +44,30 @@ def derive(
     >>> document.checked
     True
     """
-    if steps is None:
-        raise DerivationError(
-            "steps=None, a symbolic T with its proof by induction, is not supported yet: give a number"
-        )
-    if isinstance(steps, bool) or not isinstance(steps, int):
-        raise DerivationError(f"steps must be a whole number, but it is {steps!r}")
+    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int)):
+        raise DerivationError(f"steps must be a whole number, or None for any length T, but it is {steps!r}")
     if sizes is not None and not (isinstance(sizes, Mapping) and all(isinstance(name, str) for name in sizes)):
         raise DerivationError(f"sizes must be a dict such as {{'d': 5, 'n': 3, 'k': 1}}, but it is {sizes!r:.80}")
     document = derivation(network, steps, sizes, output_steps)
-    refuse_clashes(graph_of(network), max(steps, output_steps or 0))
+    refuse_clashes(graph_of(network), max(steps or 0, output_steps or 0))
     return verify(document, seed)
+
+
+def derive_bounds(network: Network, seed: int = 0) -> Derivation:
+    """‖∂s_T/∂s_j‖ ≤ β^(T−j), derived rule by rule from the cell's equations; what follows from it, and what does not.
+
+    For s_t = f(W s_{t−1} + …), β = γ σ_max(W) with γ = sup |f′|; with several states the norm of the matrix of the
+    blocks' bounds. Each line bears its checks: equations are exact identities, inequalities are proved by their rule
+    from the lines above and tried at draws, which prove nothing. Errors: DerivationError for a network of several
+    loops, for a kind of node without a rule, and for names that the document needs; CheckError where a line fails.
+    (Pascanu, Mikolov, Bengio 2013, section 2.1.)
+
+    >>> import rnnsym
+    >>> document = rnnsym.derive_bounds(rnnsym.Network(rnnsym.cells["simple"]))
+    >>> document.checked
+    True
+    """
+    return verify_bounds(bound_derivation(network), seed)
 
 
 def compile(network: Network, backend: str = "numpy") -> CompiledNetwork:
@@ -86,6 +103,25 @@ def check(
     True
     """
     return check_network(network, seed, max_examples, progress, budget)
+
+
+def check_claim(text: str, network: Network, seed: int = 0, *, steps: int | None = None) -> Verdict:
+    """Decide an equation ``left == right``, or a bound ``left <= right``, about the quantities of a network.
+
+    ``.holds`` is True where it is proved for all weights, inputs, initial states and numbers of steps T (``steps``: for
+    that T alone), False where ``.counterexample`` refutes it, and None where neither is known. Errors: EquationError
+    for what is not in the language of claims, ShapeError where shapes do not fit, CheckError for a claim that makes
+    sense at no T, DerivationError for encoder-decoder networks.
+
+    >>> import rnnsym
+    >>> network = rnnsym.Network(rnnsym.cells["simple"])
+    >>> rnnsym.check_claim("partial(o[t], o[t-1]) == diag(1 - o[t]**2) @ W_h.T", network).holds
+    True
+    >>> verdict = rnnsym.check_claim("partial(o[t], o[t-1]) == diag(1 - o[t]**2) @ W_h", network)
+    >>> verdict.holds, verdict.counterexample.steps, verdict.cases[0]
+    (False, 1, 'it holds for one unit (n = 1), up to T = 8 at least')
+    """
+    return decide(text, network, seed, steps)
 
 
 def check_gradient(

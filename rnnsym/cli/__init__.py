@@ -1,4 +1,4 @@
-"""The command line: ``rnnsym report | derive | check | code | figures | cells``."""
+"""The command line: ``rnnsym report | derive | check | claim | code | figures | cells``."""
 
 from __future__ import annotations
 

@@ -63,8 +63,10 @@ class Prover:
             raise CheckError(f"the line {step.rule!r} ({step.before}) of the proof was compared with nothing")
         most = min([error_exponent(self.graph, max(sizes), compared), *certainty])
         if most < LEAST_EXPONENT:
-            raise CheckError(f"the line {step.rule!r} ({step.before}) of the proof is decided with an error of 2^-{most} "
-                             f"only, more than 2^-{LEAST_EXPONENT}: the cell is too deep to be proved by this")
+            raise CheckError(
+                f"the line {step.rule!r} ({step.before}) of the proof is decided with an error of 2^-{most}, more than "
+                f"2^-{LEAST_EXPONENT}: the cell is too deep to be proved by this"
+            )
         at = f"n = {', '.join(map(str, sizes))}" + self._lengths_in_words() * (step.scope == "closed form")
         return replace(step, checks=(*step.checks, Check(
             f"{WITNESSES[step.scope]}, {at}", differing == 0, f"{differing} of {compared} entries differ",

@@ -122,7 +122,7 @@ def _opaque(expression: Any) -> Any:
         case sympy.Pow():
             return operands[0] ** expression.exp
         case sympy.Function():
-            return opaque_function(_function_name(expression))(*operands)
+            return opaque_function(function_name(expression))(*operands)
     return expression.func(*operands)
 
 
@@ -212,7 +212,7 @@ class Atoms:
                 first, second, argument = operands
                 return (second + (first - second) * self.value("step", argument)) % PRIME
             case sympy.Function():
-                return self.value(_function_name(node), operands[0])
+                return self.value(function_name(node), operands[0])
         raise CheckError(f"no residue for the SymPy node {type(node).__name__}")
 
     def _power(self, base: int, exponent: Any) -> int:
@@ -236,7 +236,8 @@ def _names_of_functions() -> dict[Any, str]:
     return {type(entry.symbol(sympy.Symbol("a"))): name for name, entry in activations.items()}
 
 
-def _function_name(node: Any) -> str:
+def function_name(node: Any) -> str:
+    """Return the name in the table of activations of a SymPy function; CheckError for one that is not there."""
     name = getattr(type(node), "table_name", None) or _names_of_functions().get(type(node))
     if name is None:
         raise CheckError(f"the function {type(node).__name__} is not in the table of activations")
