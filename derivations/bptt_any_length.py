@@ -8,7 +8,9 @@ from pathlib import Path
 import rnnsym
 
 TITLE = "Backpropagation through time for every length, with its proof"
-SECTIONS = ("notation", "forward", "uses", "local", "paths", "truncation", "adjoints", "gradients", "accumulation", "proof")
+SECTIONS = (
+    "notation", "forward", "uses", "local", "paths", "truncation", "adjoints", "gradients", "accumulation", "proof",
+)
 
 
 def main(folder: Path = Path(__file__).parent) -> None:

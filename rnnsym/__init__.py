@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rnnsym import dynamics, errors, evidence
     from rnnsym.api import check, check_claim, check_gradient, compile, derive, derive_bounds
+    from rnnsym.evidence.verdicts import Verdict
     from rnnsym.model.cells import Cell, cells
     from rnnsym.model.networks import Network
     from rnnsym.model.text import Corpus, Vocabulary, corpora
@@ -21,6 +22,7 @@ _homes = {
     "Cell": "rnnsym.model.cells",
     "Corpus": "rnnsym.model.text",
     "Network": "rnnsym.model.networks",
+    "Verdict": "rnnsym.evidence.verdicts",
     "Vocabulary": "rnnsym.model.text",
     "cells": "rnnsym.model.cells",
     "check": "rnnsym.api",
@@ -37,6 +39,7 @@ __all__ = [
     "Cell",
     "Corpus",
     "Network",
+    "Verdict",
     "Vocabulary",
     "cells",
     "check",

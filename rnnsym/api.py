@@ -33,10 +33,11 @@ def derive(
 ) -> Derivation:
     """∂L/∂W = Σ_j ∂L/∂ŷ · ∂ŷ/∂o_T · (Π_{t=T…j+1} ∂o_t/∂o_{t−1}) · ∂⁺o_j/∂W, derived and checked line by line.
 
-    ``steps`` is T, ``output_steps`` a decoder's S (T where absent); ``sizes`` (such as ``{"d": 5, "n": 3, "k": 1}``)
-    adds numbers to the tables of shapes and of parameter counts; ``seed`` draws the random points of the checks.
-    Errors: DerivationError for steps that are no
-    whole number from 1 or two names that would be printed alike; CheckError where a line fails its check.
+    ``steps`` is T; None leaves T a symbol and adds the proof by induction that path sum, adjoint recursion and total
+    derivative are one for every T (``.proved``). ``output_steps`` is a decoder's S (T where absent); ``sizes``, such as
+    ``{"d": 5, "n": 3, "k": 1}``, adds numbers to the tables of shapes and counts; ``seed`` draws the random points.
+    Errors: DerivationError for steps that are no whole number from 1, or for two names that would be printed alike;
+    CheckError where a line fails its check.
 
     >>> import rnnsym
     >>> network = rnnsym.Network(rnnsym.cells["simple"])

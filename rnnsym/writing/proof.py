@@ -71,7 +71,8 @@ def proof_section(graph: StepGraph, recursion: AdjointRecursion) -> Section:
     lines: list[Step] = []
     for loop in graph.loops:
         proof = _Proof(graph, recursion, loop, theta)
-        lines += [*_forward(proof), *_backward(proof), *_gradients(proof)]
+        trained = bool(proof.own.step_gradients)
+        lines += [*(_forward(proof) if trained else ()), *_backward(proof), *(_gradients(proof) if trained else ())]
     lines += _readout(graph, recursion)
     return Section("proof", "Proof, for every length", _words(graph, theta), tuple(lines))
 

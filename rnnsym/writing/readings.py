@@ -10,7 +10,7 @@ from sympy.core.sympify import _sympify
 
 from rnnsym.calculus.binding import names_in
 from rnnsym.calculus.notation import Labelled, Total
-from rnnsym.calculus.paths import cell_parameters, loop_with, state_at
+from rnnsym.calculus.paths import cell_parameters, loop_with, parameters_of, state_at
 from rnnsym.calculus.readings import any_parameter, carried_forward, gathered, kept_and_dropped, number_of_paths
 from rnnsym.calculus.unrolling import LoopGraph, StepGraph
 from rnnsym.model.expressions import ZERO, Parameter, add, t
@@ -64,8 +64,9 @@ def truncation_section(graph: StepGraph, counts: Mapping[Any, Any]) -> tuple[Sec
 def accumulation_section(graph: StepGraph, counts: Mapping[Any, Any]) -> Section:
     """Return the derivatives of the states carried forward, real-time recurrent learning."""
     theta = any_parameter(graph)
-    lines = [line for loop in graph.loops for line in _carried(graph, loop, theta, counts)]
-    who = f"`{theta.name}` stands for each parameter of the cell in turn."
+    trained = [loop for loop in graph.loops if parameters_of(loop.cell)]
+    lines = [line for loop in trained for line in _carried(graph, loop, theta, counts)]
+    who = f"`{theta.name}` stands for each parameter of the cell in turn." if lines else "No state depends on any here."
     return Section("accumulation", "Forward accumulation", CARRIED + who, tuple(lines))
 
 

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-
-from tests.cli.command_runs import run
+from command_runs import run
 
 TRUE = "partial(o[t], o[t-1]) == diag(1 - o[t]**2) @ W_h.T"
 FALSE = "partial(o[t], o[t-1]) == diag(1 - o[t]**2) @ W_h"

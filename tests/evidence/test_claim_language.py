@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from claim_networks import network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,6 @@ from rnnsym.errors import CheckError, DerivationError, EquationError, RnnsymErro
 from rnnsym.evidence.claim_language import read_claim
 from rnnsym.evidence.claim_terms import Step
 from rnnsym.evidence.damage import CHARACTERS, SMALL, TOKENS
-from tests.evidence.claim_networks import network
 
 REFUSED = {
     "total(L, W_q) == 0": "there is no `W_q` in this network (did you mean",

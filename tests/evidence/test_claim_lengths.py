@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from claim_networks import network
 
 from rnnsym import check_claim
 from rnnsym.calculus.unrolling import graph_of
@@ -12,7 +13,6 @@ from rnnsym.evidence.claim_lengths import Lengths, sufficient_lengths
 from rnnsym.evidence.claim_names import Names
 from rnnsym.evidence.claim_parts import UnboundedError
 from rnnsym.evidence.claim_points import Judge, settling_steps, sizes_of
-from tests.evidence.claim_networks import network
 
 
 def bound(name: str, text: str, units: int) -> Lengths:

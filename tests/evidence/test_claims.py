@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from claim_networks import network
 
 import rnnsym
 from rnnsym import check_claim
 from rnnsym.errors import CheckError
 from rnnsym.evidence.verdicts import Verdict
-from tests.evidence.claim_networks import network
 
 PATHS = "sum({} @ partial({}[j], {}) for j in range(1, T + 1))"
 

@@ -18,8 +18,9 @@ from rnnsym.calculus import jacobians, paths, readings, rules
 from rnnsym.calculus.notation import AscendingProduct, DescendingProduct, SumOverSteps
 from rnnsym.calculus.unrolling import graph_of
 from rnnsym.errors import CheckError, DerivationError
-from rnnsym.evidence import strategies, verification
+from rnnsym.evidence import strategies
 from rnnsym.evidence.certainty import error_exponent, matrix_factors
+from rnnsym.evidence.induction import Prover
 from rnnsym.model import expressions as ex
 from rnnsym.model.activations import activations
 from rnnsym.model.cells import Cell
@@ -233,7 +234,7 @@ CHANGES = {
 def test_each_line_of_a_proof_can_fail(name: str, change: str) -> None:
     document = proved(Network(cells[name]))
     lines = [step for step in document.only("proof").steps if step.after != ex.ZERO]
-    prover = verification.Prover(graph_of(document.network), 0)
+    prover = Prover(graph_of(document.network), 0)
     wrong: list[Step] = []
     for line in lines:
         try:
