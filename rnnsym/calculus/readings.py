@@ -25,17 +25,26 @@ from rnnsym.calculus.paths import (
 from rnnsym.calculus.unrolling import LoopGraph, StepGraph
 from rnnsym.model.expressions import ONE, Expression, Parameter, S, T, add, multiply
 
-KAPPA = Symbol("kappa", integer=True, positive=True)  # the number of uses that truncation keeps
 WISHES = ("theta", "phi", "omega", "psi")
+COUNTS = ("kappa", "mu", "nu")
 
 
 def any_parameter(graph: StepGraph) -> Parameter:
     """Return the sign that stands for each parameter in turn."""
+    return Parameter(_unused(graph, WISHES), ())
+
+
+def kept_uses(graph: StepGraph) -> Symbol:
+    """Return the sign κ for the number of uses that truncation keeps."""
+    return Symbol(_unused(graph, COUNTS), integer=True, positive=True)
+
+
+def _unused(graph: StepGraph, wishes: tuple[str, ...]) -> str:
     equations = (*graph.cell, *graph.readout)
     used = {name.name for a in equations for name in (a.target, *names_in(a.value))}
     used |= {constant.name for constant in graph.network.constants}
-    wishes = (*WISHES, *(f"theta_{number}" for number in range(len(used) + 1)))
-    return Parameter(next(name for name in wishes if name not in used), ())
+    further = (f"{wishes[0]}_{number}" for number in range(len(used) + 1))
+    return next(name for name in (*wishes, *further) if name not in used)
 
 
 def weighted(graph: StepGraph, expression: Expression) -> Expression:
@@ -83,11 +92,11 @@ def kept_and_dropped(
     if loop is None or loop not in graph.reading:
         return None
     steps = counts[loop.loop.steps]
-    begin = output if graph.every else loop.last(steps)
+    begin, kappa = output if graph.every else loop.last(steps), kept_uses(graph)
     if loop.loop.reverse:
-        oldest, edge = Min(steps, begin + KAPPA - 1), begin + KAPPA
+        oldest, edge = Min(steps, begin + kappa - 1), begin + kappa
     else:
-        oldest, edge = Max(1, begin - KAPPA + 1), begin - KAPPA
+        oldest, edge = Max(1, begin - kappa + 1), begin - kappa
     kept = _uses(graph, loop, parameter, begin, use, (oldest, begin))
     dropped = _uses(graph, loop, parameter, begin, use, (loop.first(steps), edge))
     return _outputs(graph, kept, output, steps), _outputs(graph, dropped, output, steps)

@@ -10,7 +10,7 @@ import numpy as np
 from sympy import Integer
 from sympy.core.sympify import _sympify
 
-from rnnsym.calculus.readings import KAPPA, any_parameter
+from rnnsym.calculus.readings import any_parameter, kept_uses
 from rnnsym.calculus.rules import pull_back
 from rnnsym.calculus.unrolling import graph_of
 from rnnsym.errors import CheckError
@@ -127,7 +127,7 @@ def _signs(step: Step, point: Point) -> Iterator[dict[Any, Any]]:
     if step.rule == "truncation":
         most = int(max(point.counts.values()))
         kept = range(1, most + 2) if most <= LONGEST_DIRECT else (1, most // 2)
-        yield from ({KAPPA: Integer(number)} for number in kept)
+        yield from ({kept_uses(point.graph): Integer(number)} for number in kept)
         return
     theta = any_parameter(point.graph)
     if theta not in step.before.atoms(Parameter) | step.after.atoms(Parameter):

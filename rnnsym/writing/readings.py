@@ -11,7 +11,14 @@ from sympy.core.sympify import _sympify
 from rnnsym.calculus.binding import names_in
 from rnnsym.calculus.notation import Labelled, Total
 from rnnsym.calculus.paths import cell_parameters, loop_with, parameters_of, state_at
-from rnnsym.calculus.readings import any_parameter, carried_forward, gathered, kept_and_dropped, number_of_paths
+from rnnsym.calculus.readings import (
+    any_parameter,
+    carried_forward,
+    gathered,
+    kept_and_dropped,
+    kept_uses,
+    number_of_paths,
+)
 from rnnsym.calculus.unrolling import LoopGraph, StepGraph
 from rnnsym.model.expressions import ZERO, Parameter, add, t
 from rnnsym.writing.derivation import Cell, Section, Step, Table
@@ -21,8 +28,8 @@ i, j = Symbol("i", integer=True), Symbol("j", integer=True)
 WILLIAMS_PENG = "Williams, Peng 1990, Neural Computation 2(4)"
 WILLIAMS_ZIPSER = "Williams, Zipser 1989, Neural Computation 1(2)"
 TRUNCATED = (
-    "Truncated backpropagation keeps, of the paths from an output, those through the last `kappa` uses of a parameter. "
-    "What it drops is the rest of the same sum: small where gradients vanish, and not small where they do not."
+    "Truncated backpropagation keeps, of the paths from an output, those through the last `{kappa}` uses of a "
+    "parameter; what it drops is the rest of the same sum: small where gradients vanish, not small where they do not."
 )
 CARRIED = (
     "The same sum read from the other end: the derivatives of the states are carried along with them, and nothing of "
@@ -58,7 +65,8 @@ def truncation_section(graph: StepGraph, counts: Mapping[Any, Any]) -> tuple[Sec
             lines.append(Step("truncation", Total(graph.loss.target, parameter), value,
                               "The last uses, and the earlier ones.",
                               references=(WILLIAMS_PENG,)))
-    return (Section("truncation", "Truncated backpropagation", TRUNCATED, tuple(lines)),) if lines else ()
+    text = TRUNCATED.format(kappa=kept_uses(graph).name)
+    return (Section("truncation", "Truncated backpropagation", text, tuple(lines)),) if lines else ()
 
 
 def accumulation_section(graph: StepGraph, counts: Mapping[Any, Any]) -> Section:

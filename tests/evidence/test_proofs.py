@@ -97,6 +97,13 @@ def test_what_has_a_number_of_steps_is_checked_and_not_proved() -> None:
     assert not rnnsym.derive(Network(cells["simple"]), steps=3).proved
 
 
+def test_the_documents_own_signs_give_way_to_the_cells_names() -> None:
+    cell = Cell.from_equations("greek", "theta: vector\nkappa: scalar\nh = tanh(x @ W + kappa * h_prev * theta)")
+    document = proved(Network(cell, "yhat = h @ V", loss="squared_error"))
+    assert "mu" in document.only("truncation").sections[0].text
+    assert "phi" in document.only("proof").sections[0].text
+
+
 def test_output_steps_without_steps_are_refused() -> None:
     network = Network(cells["simple"], topology="encoder-decoder", decoder=cells["simple"])
     with pytest.raises(DerivationError, match="together with steps"):
