@@ -8,9 +8,10 @@ from typing import Any
 from sympy import Symbol
 from sympy.core.sympify import _sympify
 
+from rnnsym.calculus.adjoints import AdjointRecursion
 from rnnsym.calculus.binding import names_in
 from rnnsym.calculus.notation import Labelled, Total
-from rnnsym.calculus.paths import cell_parameters, loop_with, parameters_of, state_at
+from rnnsym.calculus.paths import cell_parameters, loop_with, state_at
 from rnnsym.calculus.readings import (
     any_parameter,
     carried_forward,
@@ -69,10 +70,10 @@ def truncation_section(graph: StepGraph, counts: Mapping[Any, Any]) -> tuple[Sec
     return (Section("truncation", "Truncated backpropagation", text, tuple(lines)),) if lines else ()
 
 
-def accumulation_section(graph: StepGraph, counts: Mapping[Any, Any]) -> Section:
+def accumulation_section(graph: StepGraph, recursion: AdjointRecursion, counts: Mapping[Any, Any]) -> Section:
     """Return the derivatives of the states carried forward, real-time recurrent learning."""
     theta = any_parameter(graph)
-    trained = [loop for loop in graph.loops if parameters_of(loop.cell)]
+    trained = [loop.graph for loop in recursion.loops if loop.step_gradients]
     lines = [line for loop in trained for line in _carried(graph, loop, theta, counts)]
     who = f"`{theta.name}` stands for each parameter of the cell in turn." if lines else "No state depends on any here."
     return Section("accumulation", "Forward accumulation", CARRIED + who, tuple(lines))

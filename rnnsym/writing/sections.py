@@ -65,7 +65,7 @@ def derivation(
             *truncation_section(graph, counts),
             recursion_section(graph, recursion, counts),
             gradients_section(graph, recursion, counts),
-            accumulation_section(graph, counts),
+            accumulation_section(graph, recursion, counts),
             *((proof_section(graph, recursion),) if steps is None else ()),
             descent_section(network),
             count_section(network, sizes),

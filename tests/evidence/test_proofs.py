@@ -104,6 +104,14 @@ def test_the_documents_own_signs_give_way_to_the_cells_names() -> None:
     assert "phi" in document.only("proof").sections[0].text
 
 
+@pytest.mark.parametrize("steps", [3, None])
+def test_a_loop_whose_states_no_parameter_reaches_carries_nothing_forward(steps: int | None) -> None:
+    cell = Cell.from_equations("free", "s: scalar = 0\nb: (d,)\nunused = softmax(b)\ns = sigmoid(s_prev[3]) * s_prev")
+    document = rnnsym.derive(Network(cell, "yhat = softmax(s * v)", loss="softmax_cross_entropy"), steps)
+    assert document.checked
+    assert not document.only("accumulation").steps
+
+
 def test_output_steps_without_steps_are_refused() -> None:
     network = Network(cells["simple"], topology="encoder-decoder", decoder=cells["simple"])
     with pytest.raises(DerivationError, match="together with steps"):
