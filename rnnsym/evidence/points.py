@@ -9,7 +9,6 @@ from functools import partial
 from random import Random
 from typing import Any
 
-import numpy as np
 from sympy import Integer
 
 from rnnsym.calculus import notation as no
@@ -20,9 +19,9 @@ from rnnsym.calculus.unrolling import BACK, LoopGraph, StepGraph, unroll
 from rnnsym.evidence.quantities import Quantities
 from rnnsym.evidence.residues import Atoms, Residue, random_array, residue_arithmetic
 from rnnsym.evidence.sequences import OwnEquations, Sequence, leaf_names
-from rnnsym.evidence.tangents import contract, entry_of, summing_to_one, tangents_of
+from rnnsym.evidence.tangents import contract, summing_to_one
 from rnnsym.model.evaluation import Arithmetic, Array, evaluate
-from rnnsym.model.expressions import Expression, Parameter, Variable
+from rnnsym.model.expressions import Expression, Variable
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 
@@ -134,18 +133,6 @@ class Point(Quantities):
             first = int(later.first(self.counts[later.loop.steps]))
             back = contract(rows[first], self.value(step_jacobian(later, Integer(first))))
             yield contract(back, self.derivative(begin, state_at(loop, Integer(step))))
-
-    def along(self, parameter: Parameter, direction: Array) -> Residue:
-        """Return the derivative of L as ``parameter`` moves in one direction."""
-        base, way = (np.asarray(array, dtype=object) for array in (self.value(parameter), direction))
-        seeded: Array = np.empty(base.shape, dtype=object)
-        for place in np.ndindex(base.shape):
-            tangent = np.zeros(1, dtype=object)
-            tangent[0] = entry_of(way, place).value
-            seeded[place] = Residue(entry_of(base, place).value, tangent)
-        loss = self.graph.loss.target
-        reached = self.propagate({parameter: seeded if seeded.shape else seeded[()]}, (loss,), no.Total)
-        return Residue(int(tangents_of(reached[loss], 1)[0, 0]))
 
 
 def drawn_leaves(network: Network, counts: dict[Any, int], draw: Any) -> dict[Any, Array]:

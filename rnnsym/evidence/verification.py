@@ -126,7 +126,7 @@ def _instances(step: Step, point: Point) -> Iterator[tuple[Expression, Expressio
 def _signs(step: Step, point: Point) -> Iterator[dict[Any, Any]]:
     if step.rule == "truncation":
         most = int(max(point.counts.values()))
-        kept = range(1, most + 2) if most <= LONGEST_DIRECT else (1, most // 2)
+        kept = range(1, most + 2) if most <= LONGEST_DIRECT else (most // 2,)
         yield from ({kept_uses(point.graph): Integer(number)} for number in kept)
         return
     theta = any_parameter(point.graph)
@@ -164,7 +164,7 @@ def _along_update(step: Step, point: Point) -> tuple[Any, Any]:
     from_zero = point.value(step.after.xreplace({rate: ONE})) - point.value(step.before)
     gradient = point.derivative(point.graph.loss.target, step.before)
     squares = (gradient * gradient).sum() if np.shape(gradient) else gradient * gradient
-    return point.along(step.before, from_zero), -squares
+    return (gradient * from_zero).sum() if np.shape(gradient) else gradient * from_zero, -squares
 
 
 def _stationary(point: Point) -> tuple[Any, Any]:
