@@ -22,29 +22,17 @@ PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 
 @dataclass(frozen=True)
 class Erratum:
-    """``printed`` and ``corrected`` are claims about ``network``; ``where`` the first stands, ``why`` it is wrong.
-
-    ``corrected`` is about ``corrected_network`` where that is another. ``steps`` is the number of steps at which the
-    first is refuted, where it is not the least; ``corrected_steps`` that for which alone the second is decided.
-    ``variant`` marks two conventions that are both in use, and not equal.
-    """
+    """``printed`` and ``corrected`` are claims about ``network``; ``where`` the first stands, ``why`` it is wrong."""
 
     where: str
     why: str
     network: rnnsym.Network
     printed: str
     corrected: str
-    corrected_network: rnnsym.Network | None = None
-    steps: int | None = None
-    corrected_steps: int | None = None
-    variant: bool = False
 
     def verdicts(self) -> tuple[rnnsym.Verdict, rnnsym.Verdict]:
         """Return what is found of both; CheckError unless the first is refuted and the second holds."""
-        found = (
-            rnnsym.check_claim(self.printed, self.network, steps=self.steps),
-            rnnsym.check_claim(self.corrected, self.corrected_network or self.network, steps=self.corrected_steps),
-        )
+        found = rnnsym.check_claim(self.printed, self.network), rnnsym.check_claim(self.corrected, self.network)
         for verdict, expected in zip(found, (False, True), strict=True):
             if verdict.holds is not expected:
                 raise rnnsym.errors.CheckError(f"erratum {self.where!r}: {verdict.text()}")
@@ -52,34 +40,12 @@ class Erratum:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """``printed`` and ``found`` in words, with the values behind them: ``claimed`` in print, and ``value`` by rnnsym.
-
-    ``again`` is the same value by another computation.
-    """
-
-    printed: str
-    found: str
-    claimed: object
-    value: object
-    again: object
-
-
-@dataclass(frozen=True)
 class Slip:
-    """A statement that is no equation about a network, and what is found instead."""
+    """A statement that is no equation about a network: ``shown()`` returns what is printed and what is found."""
 
     where: str
     why: str
-    shown: Callable[[], Finding]
-
-    def finding(self) -> Finding:
-        """Return what is found; CheckError unless two computations agree with each other, and not with the print."""
-        found = self.shown()
-        if found.value != found.again or found.value == found.claimed:
-            raise rnnsym.errors.CheckError(f"slip {self.where!r}: {found.claimed!r} is printed, {found.value!r} found, "
-                                           f"{found.again!r} by the other computation")
-        return found
+    shown: Callable[[], tuple[str, str]]
 
 
 def write_page(path: Path, title: str, errata: Iterable[Erratum], slips: Iterable[Slip] = ()) -> None:
@@ -99,36 +65,25 @@ def _words() -> str:
 def _erratum(one: Erratum) -> str:
     printed, corrected = one.verdicts()
     numbers = [] if printed.counterexample is None else printed.counterexample.lines()
-    other = [] if one.corrected_network is None else ["Of this network:", _verbatim(_equations(one.corrected_network))]
     return "\n".join([
         rf"\subsection*{{\raggedright {_escaped(one.where)}}}", _escaped(one.why),
-        "Of this network:", _verbatim(_equations(one.network)),
-        "Equality, refuted:" if one.variant else "As printed, refuted:", _verbatim([printed.claim.text]),
+        "As printed, refuted:", _verbatim([printed.claim.text]),
         *([_escaped("But " + "; ".join(printed.cases) + ".")] if printed.cases else []),
         "At these numbers:", _verbatim(numbers),
-        f"{'What holds of them' if one.variant else 'Corrected, holds'}: {_escaped(corrected.how)}.",
-        _verbatim([corrected.claim.text]), *other, "",
+        f"Corrected, holds: {_escaped(corrected.how)}.", _verbatim([corrected.claim.text]), "",
     ])
 
 
-def _equations(network: rnnsym.Network) -> list[str]:
-    return [line.strip() for line in f"{network.cell.text}\n{network.readout}".splitlines() if line.strip()]
-
-
 def _slip(one: Slip) -> str:
-    found = one.finding()
+    printed, found = one.shown()
     return "\n".join([rf"\subsection*{{\raggedright {_escaped(one.where)}}}", _escaped(one.why),
-                      "As printed:", _verbatim([found.printed]), "Found:", _verbatim([found.found]), ""])
+                      "As printed:", _verbatim([printed]), "Found:", _verbatim([found]), ""])
 
 
 def _escaped(text: str) -> str:
     signs = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "−": "$-$", "≤": r"$\leq$", "…": r"\dots{}", "<": "$<$",
-             ">": "$>$", "‖": r"$\Vert$", "∂": r"$\partial$", "β": r"$\beta$"}
-    return "".join(signs.get(sign, sign) for sign in POWER.sub(r"$\1^{\2}$", _code(text)))
-
-
-def _code(text: str) -> str:
-    return re.sub(r"`([^`]*)`", r"\\texttt{\1}", text)
+             ">": "$>$"}
+    return "".join(signs.get(sign, sign) for sign in POWER.sub(r"$\1^{\2}$", text))
 
 
 def _verbatim(lines: list[str]) -> str:
