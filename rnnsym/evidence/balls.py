@@ -46,7 +46,7 @@ def _rounded(a: Any) -> Any:
     return whole if whole.is_exact() else NOT_A_NUMBER
 
 
-_functions: Mapping[str, Callable[[Any], Any]] = MappingProxyType({
+exact_functions: Mapping[str, Callable[[Any], Any]] = MappingProxyType({
     "tanh": lambda a: a.tanh(), "sigmoid": lambda a: 1 / (1 + (-a).exp()), "exp": lambda a: a.exp(),
     "log": lambda a: a.log(), "sqrt": lambda a: a.sqrt(), "sin": lambda a: a.sin(), "cos": lambda a: a.cos(),
     "softplus": lambda a: a.exp().log1p(),
@@ -58,13 +58,13 @@ _functions: Mapping[str, Callable[[Any], Any]] = MappingProxyType({
 
 def apply(function: str, array: Array) -> Array:
     """Apply a function of the table of activations to each entry, derivative included."""
-    if function not in _functions:
+    if function not in exact_functions:
         raise CheckError(f"no ball arithmetic for the function {function}: add one to evidence.balls")
     return entrywise(lambda ball: _called(function, ball), array)
 
 
 def _called(function: str, ball: Ball) -> Ball:
-    value = _functions[function](ball.value)
+    value = exact_functions[function](ball.value)
     return Ball(value, None if ball.tangent is None else scaled(_slope(function)(ball.value), ball.tangent))
 
 
@@ -94,7 +94,7 @@ def _compiled(node: Any) -> Callable[[Any], Any]:
             return _chosen(*(_compiled(part) for part in (condition.lhs, first, second)))
         case sympy.Function():
             inner, name = _compiled(node.args[0]), function_name(node)
-            return lambda a: _functions[name](inner(a))
+            return lambda a: exact_functions[name](inner(a))
     raise CheckError(f"no ball for the SymPy node {type(node).__name__}")
 
 

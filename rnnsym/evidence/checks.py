@@ -1,62 +1,41 @@
-"""Checks of whole gradients: Hypothesis draws the examples, shrinks what fails, and a report says what was found."""
+"""Checks of whole gradients: designed and drawn examples, what fails made small, and a report of what was found."""
 
 from __future__ import annotations
 
-import inspect
-import time
-import warnings
-from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, Verbosity, given, reject, settings
-from hypothesis import seed as fixed_seed
-from hypothesis.errors import Flaky, HypothesisWarning, Unsatisfiable
 
 from rnnsym.calculus.unrolling import StepGraph, graph_of
 from rnnsym.errors import CheckError
-from rnnsym.evidence.examples import Drawn, Example, examples
-from rnnsym.evidence.judging import Function, OutsideDomainError, Subject, Tally, judge
+from rnnsym.evidence.confirmations import Confirmations
+from rnnsym.evidence.diagnosis import findings_of
+from rnnsym.evidence.enclosures import Subject, has_input_at_each_step
+from rnnsym.evidence.judging import Function
 from rnnsym.evidence.oracles import affordable_draws, differing_entries
 from rnnsym.evidence.reports import Finding, Report, Witness
+from rnnsym.evidence.trials import OPTIONAL, Budget, Progress, Trials, known_dtype
 from rnnsym.evidence.verification import WITNESS, verify
 from rnnsym.model.networks import Network
 from rnnsym.numerics.compilation import compile_network
 from rnnsym.writing.sections import derivation
 
-EXAMPLES = 40  # covers every scale, T = 1 … 7 and padded batches several times over within a few seconds
+EXAMPLES = 60  # all designs, and as many drawn ones: every scale, T = 1 … 7 and padded batches several times over
+THOROUGH = 5  # times as many
 EXACT_STEPS = {2: 3, 1: 2, 3: 2, 7: 1}  # T, and a decoder's S: two steps have a path through a step, so they come first
-OPTIONAL = ("initial_state", "lengths", "target_lengths")
-DIFFERENCES = "central differences in extended precision, extrapolated"
-REASON = "error estimate of the extrapolation plus a running bound of float64 rounding"
+ENCLOSURE = "ball arithmetic, the adjoint recursion at 128 bits"
+REASON = (
+    "SLACK times a first-order bound of {dtype} rounding along the recursion, path by path, which no gradient that has "
+    "vanished makes smaller or larger"
+).replace("SLACK", "8")
 NOTHING = (
     "nothing could be compared, and a check that compares nothing does not pass: "
-    "no drawn example lay within the functions' domains and away from kinks"
+    "no example lay within the functions' domains and away from kinks"
 )
-Progress = Callable[[int, int], None]
-LONGEST_BUDGET = 1e9  # seconds
-FEWEST = 3  # examples that are compared however small the budget is
 EXACT_SHARE = 0.4  # of a budget: what the exact identities of further lengths may take
 ORACLE_SHARE = 0.5  # of a budget: what may be gone before ``sympy.diff`` begins
-
-
-class Budget:
-    """The time that a check may take, in seconds; None is no limit. The least that each witness does is always done."""
-
-    def __init__(self, seconds: float | None) -> None:
-        number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-        if seconds is not None and not (number and 0 < seconds < LONGEST_BUDGET):
-            raise CheckError(f"the budget is a number of seconds above 0, but it is {seconds!r:.80}")
-        self._seconds, self._begun = seconds, time.monotonic()
-
-    def spent(self, share: float = 1.0) -> bool:
-        """Whether more than a share of the time is gone."""
-        return self._seconds is not None and time.monotonic() - self._begun > share * self._seconds
-
-
-class _WrongGradientError(AssertionError):
-    """Tells Hypothesis that an example fails."""
+CONFIRMED = 6  # examples whose reference the other witnesses confirm, when a user's function is judged
 
 
 def check_function(
@@ -66,45 +45,18 @@ def check_function(
     max_examples: int = EXAMPLES,
     progress: Progress | None = None,
     budget: Budget | None = None,
+    *,
+    thorough: bool = False,
+    dtype: Any = None,
+    confirmed: int = CONFIRMED,
 ) -> Report:
-    """Judge a function with the signature of ``value_and_grad`` on drawn examples."""
+    """Judge a function with the signature of ``value_and_grad`` on designed and drawn examples."""
     _check_whole("max_examples", max_examples, least=1)
     _check_whole("seed", seed, least=0)
-    subject, tally = Subject.of(network), Tally()
-    drawn = Drawn(*(_takes(function, name) for name in OPTIONAL))
-    failures: list[Example] = []
-    count = 0
-
-    @fixed_seed(seed)
-    @settings(
-        max_examples=max_examples,
-        database=None,
-        deadline=None,
-        derandomize=False,
-        report_multiple_bugs=False,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-        verbosity=Verbosity.quiet,
-    )
-    @given(examples(network, drawn))
-    def trial(example: Example) -> None:
-        nonlocal count
-        if budget is not None and budget.spent() and count >= FEWEST and not failures:
-            tally.passed_over += 1  # a failure is shrunk to the end
-            return
-        count += 1
-        if progress is not None:
-            progress(min(count, max_examples), max_examples)
-        try:
-            wrong = next(judge(function, subject, example, tally, locate=False), None)
-        except OutsideDomainError:
-            reject()
-        if wrong is not None:
-            failures.append(example)
-            raise _WrongGradientError
-
-    unstable = _run(trial)
-    return _report(network, function, seed, tally, failures, unstable, drawn)
+    subject = Subject.of(network)
+    trials = Trials(function, subject, seed, known_dtype(dtype), Confirmations(subject), confirmed)
+    trials.run(max_examples * (THOROUGH if thorough else 1), progress, budget or Budget(None))
+    return _report(trials)
 
 
 def _check_whole(name: str, value: Any, least: int) -> None:
@@ -115,64 +67,33 @@ def _check_whole(name: str, value: Any, least: int) -> None:
                          else f"{name} must be at least {least}, but it is {value}")
 
 
-def _run(trial: Callable[[], None]) -> bool:
-    """Run the trials; True where the same example failed once and passed once."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", HypothesisWarning)
-            trial()
-    except _WrongGradientError:
-        return False
-    except Flaky:
-        return True
-    except Unsatisfiable:
-        return False  # no example lay in the domain: the tally is empty, and the report says so
-    return False
-
-
-def _takes(function: Function, name: str) -> bool:
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return True
-    return any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)
-
-
-def _report(
-    network: Network,
-    function: Function,
-    seed: int,
-    tally: Tally,
-    failures: list[Example],
-    unstable: bool,
-    drawn: Drawn,
-) -> Report:
-    counterexample = failures[-1] if failures else None
-    findings = [] if counterexample is None else _findings(function, Subject.of(network), failures)
-    if unstable:
-        findings = [
-            Finding("", "", "the function is not deterministic: the same arguments gave different answers"),
-            *findings,
-        ]
+def _report(trials: Trials) -> Report:
+    smallest, tally = trials.smallest(), trials.tally
+    findings = findings_of(trials.subject, trials.kept, smallest) if smallest is not None else []
+    if trials.unstable:
+        unstable = "the function is not deterministic: the same arguments gave different answers"
+        findings = [Finding("", "", unstable), *findings]
+    findings += trials.confirmations.findings
     if not findings and tally.comparisons == 0:
         findings = [Finding("", "", NOTHING)]
-    possible = OPTIONAL if network.shape_of_steps.decodes else OPTIONAL[:2]
-    untried = [name for name in possible if not getattr(drawn, name)]
-    late = [f"{tally.passed_over} examples: left out, the budget is spent"] if tally.passed_over else []
-    notes = late + [f"{name}: the function does not take it, so it was not drawn" for name in untried]
-    witness = Witness(DIFFERENCES, tally.comparisons, tally.error, tally.tolerance, REASON)
-    subject = f"{getattr(function, '__qualname__', 'the function')} against {network.cell.name}"
+    name = getattr(trials.function, "__qualname__", "the function")
+    reason = REASON.format(dtype=trials.dtype)
+    witness = Witness(ENCLOSURE, tally.comparisons, tally.error, tally.tolerance, reason)
     return Report(
-        subject, seed, tuple(findings), counterexample, (witness,), dict(tally.detectable), (*notes, *tally.undecided)
+        f"{name} against {trials.subject.network.cell.name}", trials.seed, tuple(findings),
+        None if smallest is None else smallest.example, (witness, *trials.confirmations.witnesses()),
+        dict(tally.detectable), (*_untried(trials), *tally.undecided),
+        {name: (wrong, all_) for name, (wrong, all_) in trials.regimes.items() if all_},
     )
 
 
-def _findings(function: Function, subject: Subject, failures: list[Example]) -> list[Finding]:
-    """What is wrong on the smallest example, and what else was wrong on the one that it was shrunk from."""
-    findings = list(judge(function, subject, failures[-1], Tally()))
-    known = {finding.parameter for finding in findings}
-    larger = [f for f in judge(function, subject, failures[0], Tally(), locate=False) if f.parameter not in known]
-    return findings + [replace(f, message=f"on a larger example, too: {f.message}") for f in larger]
+def _untried(trials: Trials) -> list[str]:
+    """What was not drawn, or left out for want of time."""
+    possible = OPTIONAL if trials.subject.network.shape_of_steps.decodes else OPTIONAL[:2]
+    untried = [name for name in possible if not getattr(trials.drawn, name)]
+    passed_over = trials.tally.passed_over
+    late = [f"{passed_over} examples: left out, the budget is spent"] if passed_over else []
+    return late + [f"{name}: the function does not take it, so it was not drawn" for name in untried]
 
 
 def check_network(
@@ -194,8 +115,8 @@ def check_network(
         oracle, oracle_findings = _oracle_witness(graph, seed)
         witnesses.append(oracle)
         findings += oracle_findings
-    run = compile_network(network)
-    drawn = check_function(run.value_and_grad, network, seed, max_examples, progress, time_left)
+    drawn = check_function(_with_inputs(network), network, seed, max_examples, progress, time_left,
+                           confirmed=max_examples)
     return Report(
         f"the derivation and the code of {network.cell.name}",
         seed,
@@ -204,7 +125,16 @@ def check_network(
         (*witnesses, *drawn.witnesses),
         drawn.minimum_detectable_error,
         (*left_out, *drawn.undecided),
+        drawn.regimes,
     )
+
+
+def _with_inputs(network: Network) -> Function:
+    """Our own code, asked for ∂L/∂x_t, too: what each step contributes, by itself."""
+    function = compile_network(network).value_and_grad
+    if not has_input_at_each_step(network):
+        return function
+    return partial(function, wrt=(*(p.name for p in network.parameters), "inputs"))
 
 
 def _exact_witness(network: Network, seed: int, budget: Budget) -> tuple[Witness, list[Finding], list[str]]:

@@ -116,10 +116,10 @@ def _targets(network: Network, shape: tuple[int, ...]) -> st.SearchStrategy[Floa
     drawn = st.binary(min_size=largest, max_size=largest).map(
         lambda string: values[np.frombuffer(string[:count], dtype=np.uint8) % len(values)].reshape(shape)
     )
-    return drawn.map(_distributions) if entry.distribution else drawn
+    return drawn.map(distributions) if entry.distribution else drawn
 
 
-def _distributions(drawn: Float) -> Float:
+def distributions(drawn: Float) -> Float:
     """Return targets that sum to 1 exactly: one entry is what the others, multiples of a power of two, leave."""
     shares = np.round(2 * drawn) / 2 ** (drawn.shape[-1].bit_length() + 1)
     shares[..., 0] = 1.0 - shares[..., 1:].sum(axis=-1)

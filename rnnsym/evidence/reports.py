@@ -13,11 +13,12 @@ from rnnsym.evidence.examples import Example
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong: of which parameter, at which place, in words."""
+    """One thing that is wrong: of which parameter, at which place, in words; ``mistake`` is the likely bug alone."""
 
     parameter: str
     path: str
     message: str
+    mistake: str = ""
 
     def __str__(self) -> str:
         return self.message
@@ -45,6 +46,7 @@ class Report:
     witnesses: tuple[Witness, ...]
     minimum_detectable_error: dict[str, float]
     undecided: tuple[str, ...] = ()
+    regimes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -53,7 +55,10 @@ class Report:
 
     def __str__(self) -> str:
         lines = [f"{self.subject}: {'passed' if self.passed else 'FAILED'} (seed {self.seed})"]
-        lines += [f"  {finding.message}" for finding in self.findings]
+        lines += [f"  {line}" for line in _listed(self.findings)]
+        if self.findings and self.regimes:
+            shown = ", ".join(f"{name} {wrong} of {all_}" for name, (wrong, all_) in self.regimes.items())
+            lines.append(f"  designed examples on which something is wrong: {shown}")
         lines += [f"  {witness.name}: {_outcome(witness)}" for witness in self.witnesses]
         if self.undecided:
             lines.append(f"  undecided: {len(self.undecided)}, the first: {self.undecided[0]}")
@@ -68,12 +73,25 @@ class Report:
             "passed": self.passed,
             "seed": self.seed,
             "findings": [vars(finding) for finding in self.findings],
+            "regimes": {name: list(counts) for name, counts in self.regimes.items()},
             "witnesses": [vars(witness) for witness in self.witnesses],
             "minimum_detectable_error": self.minimum_detectable_error,
             "undecided": list(self.undecided),
             "counterexample": None if self.counterexample is None else paste(self.counterexample),
         }
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _listed(findings: tuple[Finding, ...]) -> list[str]:
+    """The findings, those of one mistake below each other."""
+    lines, said = list[str](), ""
+    for finding in findings:
+        if finding.mistake and finding.mistake != said:
+            lines.append(finding.mistake)
+        rest = finding.message.removeprefix(finding.mistake).strip() if finding.mistake else finding.message
+        lines.append(f"  {rest}" if finding.mistake else rest)
+        said = finding.mistake
+    return lines
 
 
 def _outcome(witness: Witness) -> str:

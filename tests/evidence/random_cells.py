@@ -27,11 +27,12 @@ from hypothesis.errors import HypothesisWarning
 from rnnsym.calculus.unrolling import graph_of
 from rnnsym.errors import CheckError, DerivationError
 from rnnsym.evidence.checks import NOTHING, check_function
+from rnnsym.evidence.confirmations import SETTLED, UNSETTLED
 from rnnsym.evidence.differences import NOISE, Extended, ReferenceLoss, Value, central_difference
+from rnnsym.evidence.enclosures import Subject, enclosed_gradient
 from rnnsym.evidence.examples import Example, examples
-from rnnsym.evidence.judging import LOSS_SLACK, SETTLED, UNSETTLED, Subject
+from rnnsym.evidence.judging import LOSS_SLACK
 from rnnsym.evidence.oracles import LARGEST_NESTED, affordable_draws, differing_entries, nested_size
-from rnnsym.evidence.rounding import UNIT, gradient_bounds
 from rnnsym.evidence.strategies import networks
 from rnnsym.evidence.verification import verify
 from rnnsym.model.expressions import Parameter
@@ -97,9 +98,9 @@ def along_all(network: Network, example: Example) -> Verdict:
     """
     subject, verdict = Subject.of(network), Verdict()
     references = [ReferenceLoss(subject.graph, example, number) for number in range(len(example.inputs))]
-    bounds = [gradient_bounds(subject.graph, subject.recursion, r.arithmetic.sizes, r.sequence) for r in references]
+    bounds = enclosed_gradient(subject, example).bound
     expected = float(np.mean([reference.value().loss for reference in references]))
-    if any(r.near_jump for r in references) or not np.isfinite([expected, *map(total_of, bounds)]).all():
+    if any(r.near_jump for r in references) or not np.isfinite([expected, total_of(bounds)]).all():
         verdict.undecided.append("outside a domain, or near a jump")
         return verdict
     loss, gradients = compile_network(network).value_and_grad(**example.arguments())
@@ -110,9 +111,9 @@ def along_all(network: Network, example: Example) -> Verdict:
     found = sum(float((way * gradients[p.name]).sum()) for p, way in ways.items())
     if not error <= max(SETTLED * abs(slope), UNSETTLED * NOISE):
         verdict.undecided.append("the differences did not settle, as at a kink")
-    elif abs(found - slope) > error + float(np.mean([total_of(bound) for bound in bounds])):
+    elif abs(found - slope) > error + total_of(bounds):
         verdict.disagreed.append(f"the gradients along a direction are wrong: {found:.12g} instead of {slope:.12g}")
-    if abs(loss - expected) > LOSS_SLACK * UNIT * max(1.0, abs(expected)):
+    if abs(loss - expected) > LOSS_SLACK * float(np.finfo(np.float64).eps) / 2 * max(1.0, abs(expected)):
         verdict.disagreed.append(f"the loss is wrong: {loss:.12g} instead of {expected:.12g}")
     verdict.comparisons["directions"] += not verdict.undecided
     return verdict

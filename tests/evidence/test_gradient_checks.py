@@ -14,6 +14,7 @@ import pytest
 import rnnsym
 from rnnsym.errors import CheckError
 from rnnsym.evidence.differences import Value, central_difference
+from rnnsym.evidence.judging import OutsideDomainError
 from rnnsym.evidence.reports import Report
 from rnnsym.model.networks import Network
 
@@ -72,7 +73,7 @@ def test_a_gradient_by_hand_passes() -> None:
 def test_our_own_derivation_and_code_pass(name: str) -> None:
     report = rnnsym.check(Network(rnnsym.cells[name]), max_examples=5)
     assert report.passed, str(report)
-    assert len(report.witnesses) == 3
+    assert len(report.witnesses) == 6, "exact identities, sympy.diff, balls, and three that confirm the balls"
     assert all(witness.comparisons > 0 for witness in report.witnesses)
     assert max(report.minimum_detectable_error.values()) < 1e-12
 
@@ -186,7 +187,10 @@ def test_arguments_that_are_not_taken_are_not_drawn_and_the_report_says_so() -> 
 
 
 def test_a_check_of_nothing_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnsym.evidence.checks.judge", lambda *arguments, **options: iter(()))
+    def outside(*arguments: Any, **options: Any) -> Any:
+        raise OutsideDomainError
+
+    monkeypatch.setattr("rnnsym.evidence.trials.judge", outside)
     report = rnnsym.check_gradient(hand_written, NETWORK, max_examples=2)
     assert not report.passed
     assert "compares nothing" in report.findings[0].message

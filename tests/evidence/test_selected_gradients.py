@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flint import arb
 
 from rnnsym.calculus.unrolling import graph_of
 from rnnsym.evidence.checks import check_function, check_network
 from rnnsym.evidence.differences import ReferenceLoss
 from rnnsym.evidence.examples import Example
 from rnnsym.evidence.residues import PRIME, Atoms
-from rnnsym.evidence.rounding import Bounded, _select
+from rnnsym.evidence.rounding import Certified, certified_numbers
 from rnnsym.model.cells import Cell
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
@@ -163,7 +164,9 @@ def test_signs_steps_and_sizes_of_residues_belong_together() -> None:
 
 
 def test_a_bound_knows_only_what_is_taken() -> None:
-    good, bad = Bounded(2.0, 1e-16), Bounded(float("nan"), float("inf"))
-    assert _select(Bounded(1.0), good, bad) is good
-    assert _select(Bounded(0.0), bad, good) is good
-    assert np.isinf(_select(bad, good, good).error)
+    select = certified_numbers({}, 0).forward.select
+    one, zero, good, bad = (Certified(arb(text), bound) for text, bound in (
+        ("1", 0.0), ("0", 0.0), ("2", 1e-16), ("nan", float("inf"))))
+    assert select(one, good, bad) is good
+    assert select(zero, bad, good) is good
+    assert np.isinf(select(bad, good, good).error)
