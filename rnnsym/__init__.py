@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rnnsym import dynamics, errors, evidence
-    from rnnsym.api import check, check_claim, check_gradient, compile, derive, derive_bounds
+    from rnnsym.api import assert_gradient, check, check_claim, check_gradient, compile, derive, derive_bounds
     from rnnsym.evidence.verdicts import Verdict
     from rnnsym.model.cells import Cell, cells
     from rnnsym.model.networks import Network
@@ -24,6 +24,7 @@ _homes = {
     "Network": "rnnsym.model.networks",
     "Verdict": "rnnsym.evidence.verdicts",
     "Vocabulary": "rnnsym.model.text",
+    "assert_gradient": "rnnsym.api",
     "cells": "rnnsym.model.cells",
     "check": "rnnsym.api",
     "check_claim": "rnnsym.api",
@@ -41,6 +42,7 @@ __all__ = [
     "Network",
     "Verdict",
     "Vocabulary",
+    "assert_gradient",
     "cells",
     "check",
     "check_claim",

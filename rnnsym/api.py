@@ -21,7 +21,7 @@ from rnnsym.writing.clashes import refuse_clashes
 from rnnsym.writing.derivation import Derivation
 from rnnsym.writing.sections import derivation
 
-__all__ = ["check", "check_claim", "check_gradient", "compile", "derive", "derive_bounds"]
+__all__ = ["assert_gradient", "check", "check_claim", "check_gradient", "compile", "derive", "derive_bounds"]
 
 
 def derive(
@@ -88,6 +88,7 @@ def check(
     seed: int = 0,
     *,
     max_examples: int = EXAMPLES,
+    thorough: bool = False,
     budget: float | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -104,7 +105,7 @@ def check(
     >>> rnnsym.check(rnnsym.Network(rnnsym.cells["simple"]), max_examples=3).passed
     True
     """
-    return check_network(network, seed, max_examples, progress, budget)
+    return check_network(network, seed, max_examples, progress, budget, thorough=thorough)
 
 
 def check_claim(text: str, network: Network, seed: int = 0, *, steps: int | None = None) -> Verdict:
@@ -157,3 +158,23 @@ def check_gradient(
     """
     return check_function(function, network, seed, max_examples, progress, Budget(budget), thorough=thorough,
                           dtype=dtype)
+
+
+def assert_gradient(
+    function: Callable[..., Any],
+    network: Network,
+    seed: int = 0,
+    *,
+    max_examples: int = EXAMPLES,
+    thorough: bool = False,
+    dtype: Any = None,
+) -> None:
+    """|g − ∂L/∂θ| ≤ bound, or AssertionError with the whole report: ``check_gradient`` for a test suite of one's own.
+
+    >>> import rnnsym
+    >>> network = rnnsym.Network(rnnsym.cells["simple"])
+    >>> rnnsym.assert_gradient(rnnsym.compile(network).value_and_grad, network, max_examples=10)
+    """
+    report = check_gradient(function, network, seed, max_examples=max_examples, thorough=thorough, dtype=dtype)
+    if not report.passed:
+        raise AssertionError(str(report))

@@ -110,6 +110,9 @@ def derive(
 @application.command()
 @working_directory_kept_clean()
 def check(
+    function: Annotated[str | None, typer.Argument(
+        help="FILE.py:FUNCTION, your own gradient, whose code is run; without it, our own derivation is judged.",
+        metavar="[FILE:FUNCTION]")] = None,
     cell: CellOption = None,
     network: NetworkOption = None,
     topology: TopologyOption = None,
@@ -117,22 +120,22 @@ def check(
     layers: LayersOption = 1,
     form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
     output: OutputOption = None,
-    examples: Annotated[int, typer.Option("--examples", help="How many examples are drawn.")] = 40,
+    examples: Annotated[
+        int | None, typer.Option("--examples", help="How many examples are tried; 60 if absent.")
+    ] = None,
+    thorough: Annotated[bool, typer.Option("--thorough", help="Try five times as many examples.")] = False,
+    dtype: Annotated[
+        str | None, typer.Option("--dtype", help="float64 or float32: the arguments of your function.")
+    ] = None,
     budget: Annotated[float | None, typer.Option("--budget", help="Seconds that the check may take.")] = None,
     seed: SeedOption = 0,
 ) -> int:
-    """Judge the derivation and the generated code against every witness; exit status 1 where something is wrong."""
-    import rnnsym
-    from rnnsym.cli.inputs import chosen_network, one_of
-    from rnnsym.cli.outputs import deliver
-    from rnnsym.cli.progress import progress_bar
+    """Judge your own gradient, or our derivation and code, by every witness; exit status 1 where something is wrong."""
+    from rnnsym.cli.checks import Request, judge
+    from rnnsym.cli.inputs import chosen_network
 
-    one_of("--format", form, ("text", "json"))
     found = chosen_network(cell, network, topology, loss, layers)
-    with progress_bar() as stage:
-        outcome = rnnsym.check(found, seed, max_examples=examples, budget=budget, progress=stage("checking examples"))
-    deliver(outcome.as_json() if form == "json" else f"{outcome}\n", output)
-    return 0 if outcome.passed else 1
+    return judge(Request(found, function, form, output, examples, thorough, dtype, budget, seed))
 
 
 @application.command()

@@ -9,11 +9,14 @@ import numpy as np
 
 from rnnsym.calculus.unrolling import StepGraph, graph_of
 from rnnsym.errors import CheckError
+from rnnsym.evidence.adapters import Adapter
 from rnnsym.evidence.confirmations import Confirmations
 from rnnsym.evidence.diagnosis import findings_of
-from rnnsym.evidence.enclosures import Subject, has_input_at_each_step
+from rnnsym.evidence.enclosures import Subject, free_starts, has_input_at_each_step
+from rnnsym.evidence.examples import Example
 from rnnsym.evidence.judging import Function
 from rnnsym.evidence.oracles import affordable_draws, differing_entries
+from rnnsym.evidence.probes import adapted
 from rnnsym.evidence.reports import Finding, Report, Witness
 from rnnsym.evidence.trials import OPTIONAL, Budget, Progress, Trials, known_dtype
 from rnnsym.evidence.verification import WITNESS, verify
@@ -54,7 +57,7 @@ def check_function(
     _check_whole("max_examples", max_examples, least=1)
     _check_whole("seed", seed, least=0)
     subject = Subject.of(network)
-    trials = Trials(function, subject, seed, known_dtype(dtype), Confirmations(subject), confirmed)
+    trials = Trials(adapted(function, network), subject, seed, known_dtype(dtype), Confirmations(subject), confirmed)
     trials.run(max_examples * (THOROUGH if thorough else 1), progress, budget or Budget(None))
     return _report(trials)
 
@@ -76,7 +79,8 @@ def _report(trials: Trials) -> Report:
     findings += trials.confirmations.findings
     if not findings and tally.comparisons == 0:
         findings = [Finding("", "", NOTHING)]
-    name = getattr(trials.function, "__qualname__", "the function")
+    original = trials.function.function if isinstance(trials.function, Adapter) else trials.function
+    name = getattr(original, "__qualname__", "the function")
     reason = REASON.format(dtype=trials.dtype)
     witness = Witness(ENCLOSURE, tally.comparisons, tally.error, tally.tolerance, reason)
     return Report(
@@ -84,7 +88,19 @@ def _report(trials: Trials) -> Report:
         None if smallest is None else smallest.example, (witness, *trials.confirmations.witnesses()),
         dict(tally.detectable), (*_untried(trials), *tally.undecided),
         {name: (wrong, all_) for name, (wrong, all_) in trials.regimes.items() if all_},
+        trials.function.words() if isinstance(trials.function, Adapter) else "",
+        "" if smallest is None else _call(trials.function, smallest.example),
     )
+
+
+def _call(function: Function, example: Example) -> str:
+    """The call of a function at an example, to paste below it; nothing for one without a name."""
+    given = tuple(name for name in OPTIONAL if getattr(example, name) is not None)
+    if isinstance(function, Adapter):
+        return function.call(given)
+    name = getattr(function, "__name__", "")
+    arguments = ", ".join(f"{one}={one}" for one in ("parameters", "inputs", "targets", *given))
+    return f"{name}({arguments})" if name.isidentifier() else ""
 
 
 def _untried(trials: Trials) -> list[str]:
@@ -102,6 +118,8 @@ def check_network(
     max_examples: int = EXAMPLES,
     progress: Progress | None = None,
     budget: float | None = None,
+    *,
+    thorough: bool = False,
 ) -> Report:
     """Judge our own derivation and code of ``network``: exact identities, ``sympy.diff``, then drawn examples."""
     _check_whole("max_examples", max_examples, least=1)
@@ -115,8 +133,8 @@ def check_network(
         oracle, oracle_findings = _oracle_witness(graph, seed)
         witnesses.append(oracle)
         findings += oracle_findings
-    drawn = check_function(_with_inputs(network), network, seed, max_examples, progress, time_left,
-                           confirmed=max_examples)
+    most = max_examples * (THOROUGH if thorough else 1)
+    drawn = check_function(_with_inputs(Subject.of(network)), network, seed, most, progress, time_left, confirmed=most)
     return Report(
         f"the derivation and the code of {network.cell.name}",
         seed,
@@ -129,12 +147,11 @@ def check_network(
     )
 
 
-def _with_inputs(network: Network) -> Function:
-    """Our own code, asked for ∂L/∂x_t, too: what each step contributes, by itself."""
-    function = compile_network(network).value_and_grad
-    if not has_input_at_each_step(network):
-        return function
-    return partial(function, wrt=(*(p.name for p in network.parameters), "inputs"))
+def _with_inputs(subject: Subject) -> Function:
+    """Our own code, asked for ∂L/∂x_t and ∂L/∂h_0, too: what each step contributes, by itself."""
+    inputs = ["inputs"] if has_input_at_each_step(subject.network) else []
+    wanted = [*(p.name for p in subject.network.parameters), *inputs, *(f"{name}_0" for name in free_starts(subject))]
+    return partial(compile_network(subject.network).value_and_grad, wrt=tuple(wanted))
 
 
 def _exact_witness(network: Network, seed: int, budget: Budget) -> tuple[Witness, list[Finding], list[str]]:

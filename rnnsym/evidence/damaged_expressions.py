@@ -54,7 +54,7 @@ def damaged(node: Expression, say: Say) -> Iterator[Variant]:
         for place, factor in enumerate(node.args):
             if not any(isinstance(one, Adjoint) for one in walk(factor)):
                 yield f"lacks the factor {say(factor)}", multiply(*node.args[:place], *node.args[place + 1 :])
-    if isinstance(node, Transposed) and _is_square(node):
+    if is_transpose(node):
         yield f"has {say(node.args[0])} in place of its transpose", node.args[0]
     if isinstance(node, MatrixProduct):
         for place, part in enumerate(node.args):
@@ -67,10 +67,15 @@ def _is_square(node: Expression) -> bool:
     return len(node.shape) == 2 and node.shape[0] == node.shape[1]
 
 
+def is_transpose(node: Expression) -> bool:
+    """Whether a node is the transpose of a square matrix, which nobody misses."""
+    return isinstance(node, Transposed) and _is_square(node)
+
+
 def untransposed(expression: Expression) -> Expression:
     """Return an expression without the transposes of square matrices."""
     changed = expression
-    for node in [one for one in walk(expression) if isinstance(one, Transposed) and _is_square(one)]:
+    for node in [one for one in walk(expression) if is_transpose(one)]:
         changed = changed.xreplace({node: node.args[0]})
     return changed
 

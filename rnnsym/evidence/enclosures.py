@@ -21,6 +21,7 @@ from rnnsym.evidence.rounding import BITS, SLACK, Certified, certified_numbers
 from rnnsym.evidence.sequences import Sequence, sequence_of
 from rnnsym.evidence.sweeps import Sweep
 from rnnsym.model.evaluation import Array, entrywise
+from rnnsym.model.expressions import Variable
 from rnnsym.model.networks import Network
 from rnnsym.numerics.arrays import Float
 
@@ -50,8 +51,8 @@ class Subject:
 class Enclosure:
     """{name: balls that hold the exact gradient} and {name: bounds of float64's error}, entry by entry.
 
-    Names are those of the parameters, and ``inputs`` where there is one at each step. A ball that is wider than its
-    bound belongs to a kink: it holds the gradients of both sides.
+    Names are those of the parameters, ``inputs`` where there is one at each step, and initial states (``h_0``). A ball
+    that is wider than its bound belongs to a kink: it holds the gradients of both sides.
     """
 
     exact: dict[str, Array]
@@ -97,12 +98,21 @@ def _gradients(subject: Subject, example: Example, dtype: Any) -> dict[str, Arra
     for parameter in subject.network.parameters:
         each = [entrywise(_apart, sweep.gradient(parameter)) for sweep in sweeps]
         found[parameter.name] = sum(each[1:], each[0]) / batch
-    return found | ({"inputs": _of_inputs(sweeps, example)} if has_input_at_each_step(subject.network) else {})
+    found |= {"inputs": _of_inputs(sweeps, example)} if has_input_at_each_step(subject.network) else {}
+    return found | {f"{name}_0": np.stack([entrywise(_apart, sweep.starts[state]) / batch for sweep in sweeps])
+                    for name, state in free_starts(subject).items() if state in sweeps[0].starts}
 
 
 def _apart(one: Certified) -> Certified:
     """The same number with its error as a bound alone: each sequence has settled errors of its own."""
     return type(one)(one.exact, one.error)
+
+
+def free_starts(subject: Subject) -> dict[str, Variable]:
+    """Return {name: state} of the states with one initial value each that an example can give."""
+    free = {s.variable.name for s in subject.network.states if s.lag == 1}
+    return {state.name: state for loop in subject.graph.loops for state in loop.states
+            if state.name in free and state not in loop.starts()}
 
 
 def has_input_at_each_step(network: Network) -> bool:

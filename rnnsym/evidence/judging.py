@@ -98,7 +98,7 @@ def judge(
         answer, again = _call(function, given), _call(function, _arguments(example, dtype))
     except (Exception, SystemExit) as error:
         return Judgement(example, enclosure, (Finding("", "", f"the function raised {type(error).__name__}: {error}"),))
-    expected = judged_names(subject, example, answer)
+    expected = judged_names(enclosure, example, answer)
     broken = (*_mutations(given, _arguments(example, dtype)), *_form_findings(answer, expected, dtype))
     broken = broken or (*_form_findings(again, expected, dtype), *_instabilities(answer, again))
     if broken:
@@ -110,11 +110,11 @@ def judge(
     return Judgement(example, enclosure, loss=loss, deviations=deviations)
 
 
-def judged_names(subject: Subject, example: Example, answer: Any) -> dict[str, tuple[int, ...]]:
-    """The gradients that are compared, with their shapes: all parameters, and the inputs where they are returned."""
-    shapes = {p.name: example.parameters[p.name].shape for p in subject.network.parameters}
-    more = isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], Mapping) and "inputs" in answer[1]
-    return shapes | ({"inputs": example.inputs.shape} if more and "inputs" not in shapes else {})
+def judged_names(enclosure: Enclosure, example: Example, answer: Any) -> dict[str, tuple[int, ...]]:
+    """The gradients that are compared, with their shapes: all parameters, and of inputs and states what is returned."""
+    shapes = {name: value.shape for name, value in example.parameters.items()}
+    returned = answer[1] if isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], Mapping) else {}
+    return shapes | {name: np.shape(value) for name, value in enclosure.exact.items() if name in returned}
 
 
 def _note(tally: Tally, deviations: dict[str, Deviation]) -> None:

@@ -19,6 +19,7 @@ from rnnsym.evidence.damaged_expressions import (
     Variant,
     damaged,
     equation_variants,
+    is_transpose,
     renamed,
     untransposed,
     variants,
@@ -144,7 +145,8 @@ def _everywhere(graph: StepGraph, right: AdjointRecursion, say: Say) -> Iterator
             if changed is not None:
                 yield Mutant(f"that everywhere {told[0][1]}", graph, changed)
     changed = _at_all_sites(right, say, untransposed)
-    if changed is not None:
+    transposes = [node for site in _sites(right, say) for node in walk(site.expression) if is_transpose(node)]
+    if changed is not None and len(set(transposes)) > 1:
         yield Mutant("in which each square matrix stands in place of its transpose", graph, changed)
     yield from _repeated_products(graph, right, say)
     yield from _exchanged_adjoints(graph, right, say)

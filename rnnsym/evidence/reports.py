@@ -47,6 +47,8 @@ class Report:
     minimum_detectable_error: dict[str, float]
     undecided: tuple[str, ...] = ()
     regimes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    adapter: str = ""
+    call: str = ""
 
     @property
     def passed(self) -> bool:
@@ -55,6 +57,7 @@ class Report:
 
     def __str__(self) -> str:
         lines = [f"{self.subject}: {'passed' if self.passed else 'FAILED'} (seed {self.seed})"]
+        lines += [f"  {self.adapter}"] if self.adapter else []
         lines += [f"  {line}" for line in _listed(self.findings)]
         if self.findings and self.regimes:
             shown = ", ".join(f"{name} {wrong} of {all_}" for name, (wrong, all_) in self.regimes.items())
@@ -63,8 +66,13 @@ class Report:
         if self.undecided:
             lines.append(f"  undecided: {len(self.undecided)}, the first: {self.undecided[0]}")
         if self.counterexample is not None:
-            lines += ["  smallest counterexample, to paste:", *(f"    {line}" for line in paste(self.counterexample))]
+            lines += ["  smallest counterexample, to paste:", *(f"    {line}" for line in self._pasted())]
         return "\n".join(lines)
+
+    def _pasted(self) -> list[str]:
+        """The counterexample as Python that can be run, with the call of the function where it has a name."""
+        lines = [] if self.counterexample is None else paste(self.counterexample)
+        return [*lines, f"loss, gradients = {self.call}"] if self.call and lines else lines
 
     def as_json(self) -> str:
         """Return the report as JSON."""
@@ -77,7 +85,8 @@ class Report:
             "witnesses": [vars(witness) for witness in self.witnesses],
             "minimum_detectable_error": self.minimum_detectable_error,
             "undecided": list(self.undecided),
-            "counterexample": None if self.counterexample is None else paste(self.counterexample),
+            "called": self.adapter or self.call,
+            "counterexample": None if self.counterexample is None else self._pasted(),
         }
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
@@ -103,7 +112,8 @@ def _outcome(witness: Witness) -> str:
 
 def paste(example: Example) -> list[str]:
     """Return an example as lines of Python that build it."""
-    lines = ["parameters = {", *(f"    {name!r}: {_array(value)}," for name, value in example.parameters.items()), "}"]
+    values = (f"    {name!r}: {_array(value)}," for name, value in example.parameters.items())
+    lines = ["import numpy as np", "", "parameters = {", *values, "}"]
     lines += [f"inputs = {_array(example.inputs)}", f"targets = {_array(example.targets)}"]
     state = example.initial_state
     lines.append(

@@ -15,6 +15,7 @@ from hypothesis import seed as fixed_seed
 from hypothesis.errors import Flaky, HypothesisWarning, Unsatisfiable
 
 from rnnsym.errors import CheckError
+from rnnsym.evidence.adapters import Adapter
 from rnnsym.evidence.confirmations import Confirmations
 from rnnsym.evidence.designs import REGIMES, designed_examples
 from rnnsym.evidence.enclosures import Subject
@@ -49,6 +50,8 @@ class _WrongGradientError(AssertionError):
 
 def takes(function: Function, name: str) -> bool:
     """Whether a function takes an argument of this name."""
+    if isinstance(function, Adapter):
+        return name in function.takes
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

@@ -1,0 +1,104 @@
+"""``rnnsym check FILE:FUNCTION``: a user's own file is run, its function judged; errors are one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command_runs import run
+
+SOURCE = '''
+import numpy as np
+
+def backward(params, x, y):
+    """One batch, time first; gradients in the order of the parameters."""
+    W_i, W_h, b, W_o, b_o = params
+    o = [np.zeros((x.shape[1], len(b)))]
+    for step in x:
+        o.append(np.tanh(step @ W_i + o[-1] @ W_h + b))
+    z = o[-1] @ W_o + b_o
+    loss = (np.logaddexp(0, z) - y * z).sum() / len(y)
+    dz = (1 / (1 + np.exp(-z)) - y) / len(y)
+    dW_i, dW_h, db, do = 0 * W_i, 0 * W_h, 0 * b, dz @ W_o.T
+    for t in range(len(x), 0, -1):
+        da = do * (1 - o[t] ** 2)
+        dW_i, dW_h, db = dW_i + x[t - 1].T @ da, dW_h + o[t - 1].T @ da, db + da.sum(0)
+        do = da @ W_h.T
+    return loss, (dW_i, dW_h, db, o[-1].T @ dz, dz.sum(0))
+'''
+
+
+def written(tmp_path: Path, source: str = SOURCE) -> str:
+    path = tmp_path / "my_rnn.py"
+    path.write_text(source)
+    return str(path)
+
+
+def test_a_right_function_passes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, out, err = run(["check", f"{written(tmp_path)}:backward", "--cell", "simple"], capsys, monkeypatch)
+    assert status == 0
+    assert "backward against simple: passed" in out
+    assert "inputs (T, batch, d)" in out
+    assert "this runs the code of" in err
+
+
+def test_a_wrong_one_is_named_and_the_status_is_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path, SOURCE.replace("W_h.T\n", "W_h\n"))
+    status, out, _ = run(["check", f"{file}:backward", "--format", "json", "--seed", "3"], capsys, monkeypatch)
+    report = json.loads(out)
+    assert status == 1
+    assert report["seed"] == 3
+    assert "in place of its transpose" in report["findings"][0]["mistake"]
+    assert report["called"].startswith("called as backward(")
+    again = run(["check", f"{file}:backward", "--format", "json", "--seed", "3"], capsys, monkeypatch)[1]
+    assert again == out, "a seed repeats a report exactly"
+
+
+def test_float32_and_thorough_are_options(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path)
+    few = ["--examples", "6"]
+    status, out, _ = run(["check", f"{file}:backward", "--dtype", "float32", *few], capsys, monkeypatch)
+    assert (status, "float32 rounding" in out) == (0, True)
+    counts = []
+    for more in ([], ["--thorough"]):
+        _, out, _ = run(["check", f"{file}:backward", "--format", "json", *few, *more], capsys, monkeypatch)
+        counts.append(json.loads(out)["witnesses"][0]["comparisons"])
+    assert counts[1] > 4 * counts[0]
+
+
+WRONG: dict[str, tuple[str, str, str]] = {
+    "no function": (SOURCE, ":forward", "has no function 'forward'; it has backward"),
+    "no file": (SOURCE, "missing.py:backward", "there is no such file"),
+    "no colon": (SOURCE, "", "expected FILE.py:FUNCTION"),
+    "fails": (SOURCE + "\nraise ValueError('half done')\n", ":backward", "line 20: running it raised ValueError: half"),
+    "syntax": ("def backward(:", ":backward", "running it raised SyntaxError"),
+    "exits": ("import sys\nsys.exit(3)", ":backward", "line 2: running it raised SystemExit: 3"),
+    "arguments": ("def backward(a, b): pass", ":backward", "'a' is not understood"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_cannot_be_judged_is_one_line_and_status_2(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, name, words = WRONG[case]
+    file = written(tmp_path, source)
+    status, out, err = run(["check", name if name.startswith("missing") else file + name], capsys, monkeypatch)
+    assert status == 2
+    assert not out
+    assert words in err
+    assert err.splitlines()[-1].startswith("rnnsym: error:")
+    assert "Traceback" not in err
+
+
+def test_dtype_needs_a_function(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    status, _, err = run(["check", "--dtype", "float32"], capsys, monkeypatch)
+    assert status == 2
+    assert "a function of yours" in err
