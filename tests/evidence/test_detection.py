@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from planted_bugs import PLANTED, Planted
 from planted_cells import CORRECT, planted
+from shapes_of_networks import NETWORKS as SHAPES
 
 import rnnsym
 from rnnsym.evidence.designs import REGIMES
@@ -23,6 +25,19 @@ def test_a_right_pass_by_hand_raises_no_alarm(network: str) -> None:
         report = rnnsym.check_gradient(CORRECT[network], NETWORKS[network], seed=seed)
         assert report.passed, str(report)
         assert all(tried >= 5 for _, tried in report.regimes.values())
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_wrong_sign_is_told_whatever_the_network(shape: str) -> None:
+    network = SHAPES[shape]()
+    right, name = rnnsym.compile(network).value_and_grad, network.parameters[0].name
+
+    def wrong(**arguments: Any) -> Any:
+        loss, gradients = right(**arguments)
+        return loss, gradients | {name: -gradients[name]}
+
+    report = rnnsym.check_gradient(wrong, network, max_examples=12)
+    assert {finding.mistake for finding in report.findings} == {f"The gradient of {name} has the wrong sign."}
 
 
 @pytest.mark.parametrize("one", PLANTED, ids=lambda one: f"{one.network}: {one.bug}")
