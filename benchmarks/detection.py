@@ -186,7 +186,8 @@ def text(table: dict[str, dict[tuple[str, str], str]], versions: dict[str, str],
         "# Which checker sees which bug", "",
         f"`python -m benchmarks.detection`: {', '.join(f'{count} {name}' for name, count in DRAWS.items())} draws for "
         "the peers, rnnsym's own designed examples for rnnsym; a/b: rejected on a of b. Ordinary: T = 6; vanishing: "
-        f"all weights within ±0.05; long: T = 100. scipy's error is held against {SCIPY_ALLOWED:g} of the gradient's norm.",
+        f"all weights within ±0.05; long: T = 100. scipy's error is held against {SCIPY_ALLOWED:g} of the gradient's "
+        "norm.",
         "",
         f"Versions: {', '.join(f'{name} {version}' for name, version in versions.items())}.{left_out}", "",
         *_summary(table, checkers), "",
