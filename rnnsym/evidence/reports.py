@@ -63,6 +63,9 @@ class Report:
             shown = ", ".join(f"{name} {wrong} of {all_}" for name, (wrong, all_) in self.regimes.items())
             lines.append(f"  designed examples on which something is wrong: {shown}")
         lines += [f"  {witness.name}: {_outcome(witness)}" for witness in self.witnesses]
+        if self.minimum_detectable_error:
+            seen = ", ".join(f"{name} {value:.1g}" for name, value in self.minimum_detectable_error.items())
+            lines.append(f"  an error in one entry of a gradient of ordinary size is seen from: {seen}")
         if self.undecided:
             lines.append(f"  undecided: {len(self.undecided)}, the first: {self.undecided[0]}")
         if self.counterexample is not None:

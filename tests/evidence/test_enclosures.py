@@ -199,3 +199,39 @@ def by_hand(dtype: Any, parameters: Any, inputs: Any, targets: Any) -> Any:
         gradients["b"] += da.sum(0)
         back = da @ p["W_h"].T
     return loss, {name: value.astype(inputs.dtype) for name, value in gradients.items()}
+
+
+WALL_STEPS = 50
+FIXED_STEP = 1e-5  # of an ordinary central difference, which the wall defeats
+
+
+def on_the_wall(w: float, b: float) -> Example:
+    """One unit σ(w h + b) over 50 steps, whose loss has a wall where h goes to another of its fixed points."""
+    state = {"h": np.array([[0.5]])}
+    parameters = {"w": np.array([[w]]), "b": np.array([b])}
+    sizes = WALL.size_values(d=1, n=1, k=1) if WALL.sizes else {}
+    return Example(parameters, np.zeros((1, WALL_STEPS, 1)), np.array([[0.7]]), state, None,
+                   {size.name: 1 for size in WALL.sizes}, sizes)
+
+
+WALL = Network(rnnsym.Cell.from_equations("unit", "h = sigmoid(h_prev @ w + b + 0 * sum(x))"), "yhat = h",
+               loss="squared_error")
+
+
+def test_on_pascanus_wall_the_balls_are_right_and_a_fixed_step_is_not() -> None:
+    subject, run = Subject.of(WALL), rnnsym.compile(WALL)
+
+    def loss(b: float) -> float:
+        return float(run.loss(**on_the_wall(5.0, b).arguments()))
+
+    b = -2.5 + 1e-6  # at −w/2 the initial state ½ is a fixed point, from which it goes either way by a factor w/4 a step
+    example = on_the_wall(5.0, b)
+    enclosure = enclosed_gradient(subject, example)
+    exact = float(enclosure.value("b")[0])
+    fixed = (loss(b + FIXED_STEP) - loss(b - FIXED_STEP)) / (2 * FIXED_STEP)
+    assert abs(exact) > 100
+    assert abs(fixed - exact) > 0.05 * abs(exact)
+    confirmations = Confirmations(subject)
+    confirmations.confirm(example, enclosure)
+    assert not confirmations.findings
+    assert {witness.name.split(" ")[0] for witness in confirmations.witnesses()} >= {"ball", "complex"}
