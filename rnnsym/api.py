@@ -168,6 +168,7 @@ def assert_gradient(
     max_examples: int = EXAMPLES,
     thorough: bool = False,
     dtype: Any = None,
+    budget: float | None = None,
 ) -> None:
     """|g − ∂L/∂θ| ≤ bound, or AssertionError with the whole report: ``check_gradient`` for a test suite of one's own.
 
@@ -175,6 +176,7 @@ def assert_gradient(
     >>> network = rnnsym.Network(rnnsym.cells["simple"])
     >>> rnnsym.assert_gradient(rnnsym.compile(network).value_and_grad, network, max_examples=10)
     """
-    report = check_gradient(function, network, seed, max_examples=max_examples, thorough=thorough, dtype=dtype)
+    report = check_gradient(function, network, seed, max_examples=max_examples, thorough=thorough, dtype=dtype,
+                            budget=budget)
     if not report.passed:
         raise AssertionError(str(report))

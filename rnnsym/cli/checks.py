@@ -31,7 +31,7 @@ class Request:
 def judge(request: Request) -> int:
     """Judge, deliver the report, and return the exit status."""
     import rnnsym
-    from rnnsym.cli.user_functions import load_function
+    from rnnsym.cli.user_functions import user_function
 
     one_of("--format", request.form, ("text", "json"))
     options: dict[str, Any] = {"budget": request.budget, "thorough": request.thorough}
@@ -44,7 +44,8 @@ def judge(request: Request) -> int:
         if request.function is None:
             report = rnnsym.check(request.network, request.seed, **options)
         else:
-            function = load_function(request.function)
-            report = rnnsym.check_gradient(function, request.network, request.seed, dtype=request.dtype, **options)
+            check = rnnsym.check_gradient  # imports all it needs before a file's neighbours can be taken for it
+            with user_function(request.function) as function:
+                report = check(function, request.network, request.seed, dtype=request.dtype, **options)
     deliver(report.as_json() if request.form == "json" else f"{report}\n", request.output)
     return 0 if report.passed else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
-from rnnsym.evidence.reports import Report, paste
+from rnnsym.evidence.reports import Report
 from rnnsym.model.text import Corpus
 from rnnsym.writing.derivation import Derivation
 from rnnsym.writing.pages import html_fragment, style_sheet
@@ -119,7 +119,7 @@ def _checks(content: Content) -> str:
     )
     findings = "".join(f'<p class="failed">{escape(finding.message)}</p>' for finding in report.findings)
     example = (
-        "" if report.counterexample is None else f"<pre>{escape(chr(10).join(paste(report.counterexample)))}</pre>"
+        "" if report.counterexample is None else f"<pre>{escape(chr(10).join(report.pasted()))}</pre>"
     )
     undecided = f"<p>{len(report.undecided)} comparisons were left undecided.</p>" if report.undecided else ""
     head = "<th>witness</th><th>comparisons</th><th>largest error</th><th>allowed there</th><th>why</th>"

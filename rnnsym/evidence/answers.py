@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnsym.errors import CheckError
 
+NO_LOSS = "the loss is not returned, and not judged"
 SPELLINGS = ("{}", "d{}", "grad{}", "{}grad", "dL{}", "dLd{}")  # of a gradient's key, without underscores
 
 
@@ -24,23 +25,21 @@ class Answer:
 
 def read_answer(answer: Any, order: Sequence[str]) -> Answer:
     """Return what an answer holds; ``order`` is that of gradients that come without names. Errors: CheckError."""
+    listed = ", ".join(f"d{name}" for name in order)
     if isinstance(answer, Mapping):
-        return Answer(None, _keyed(answer, order), f"{{{_listed(order)}}} without the loss")
+        return Answer(None, _keyed(answer, order), f"a dict of gradients; {NO_LOSS}")
     if not isinstance(answer, tuple | list):
         raise CheckError(f"it returned {_kind(answer)}")
-    if len(answer) == 2 and isinstance(answer[1], Mapping):
-        return Answer(_number(answer[0]), _keyed(answer[1], order), f"loss, {{{_listed(order)}}}")
+    if len(answer) > 1 and isinstance(answer[1], Mapping):
+        further = f", and {len(answer) - 2} more that are not looked at" if len(answer) > 2 else ""
+        return Answer(_number(answer[0]), _keyed(answer[1], order), f"the loss and a dict of gradients{further}")
     if len(answer) == 2 and isinstance(answer[1], tuple | list) and len(answer[1]) == len(order):
-        return Answer(_number(answer[0]), _in_order(answer[1], order), f"loss, ({_listed(order)})")
+        return Answer(_number(answer[0]), _in_order(answer[1], order), f"loss, ({listed})")
     if len(answer) == len(order) + 1:
-        return Answer(_number(answer[0]), _in_order(answer[1:], order), f"loss, {_listed(order)}")
+        return Answer(_number(answer[0]), _in_order(answer[1:], order), f"loss, {listed}")
     if len(answer) == len(order):
-        return Answer(None, _in_order(answer, order), f"{_listed(order)} without the loss")
+        return Answer(None, _in_order(answer, order), f"{listed}; {NO_LOSS}")
     raise CheckError(f"it returned {_kind(answer)}, but there are {len(order)} parameters")
-
-
-def _listed(order: Sequence[str]) -> str:
-    return ", ".join(f"d{name}" for name in order)
 
 
 def _kind(answer: Any) -> str:

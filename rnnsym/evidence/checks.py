@@ -72,7 +72,7 @@ def _check_whole(name: str, value: Any, least: int) -> None:
 
 def _report(trials: Trials) -> Report:
     smallest, tally = trials.smallest(), trials.tally
-    findings = findings_of(trials.subject, trials.kept, smallest) if smallest is not None else []
+    findings = findings_of(trials.subject, trials.kept, smallest, trials.dtype) if smallest is not None else []
     if trials.unstable:
         unstable = "the function is not deterministic: the same arguments gave different answers"
         findings = [Finding("", "", unstable), *findings]
@@ -90,6 +90,7 @@ def _report(trials: Trials) -> Report:
         {name: (wrong, all_) for name, (wrong, all_) in trials.regimes.items() if all_},
         trials.function.words() if isinstance(trials.function, Adapter) else "",
         "" if smallest is None else _call(trials.function, smallest.example),
+        str(trials.dtype),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 
@@ -37,12 +38,14 @@ class Diagnosis:
     parameters: tuple[str, ...]
 
 
-def findings_of(subject: Subject, kept: list[Judgement], smallest: Judgement) -> list[Finding]:
+def findings_of(
+    subject: Subject, kept: list[Judgement], smallest: Judgement, dtype: Any = np.float64
+) -> list[Finding]:
     """What is wrong on the smallest example, with the likely mistake; and what else was wrong on larger ones."""
     if smallest.broken:
         return list(smallest.broken)
     judged = [one for one in (*kept, smallest) if not one.broken]
-    said = {name: one.sentence for one in diagnoses(subject, judged) for name in one.parameters}
+    said = {name: one.sentence for one in diagnoses(subject, judged, dtype) for name in one.parameters}
     loss = next((one.loss for one in (smallest, *judged) if one.loss is not None), None)
     return [*([] if loss is None else [loss]), *_gradient_findings(subject, judged, smallest, said)]
 
@@ -62,13 +65,15 @@ def _gradient_findings(
         yield Finding(name, place, f"{sentence}{larger}the gradient of {name} is {text}{unknown}", sentence.rstrip())
 
 
-def diagnoses(subject: Subject, judged: list[Judgement]) -> list[Diagnosis]:
+def diagnoses(subject: Subject, judged: list[Judgement], dtype: Any = np.float64) -> list[Diagnosis]:
     """Explain the wrong gradients: by one mistake where one explains all, else parameter by parameter."""
     cases = _chosen(subject, [one for one in judged if one.deviations])
     wrong = [p.name for p in subject.network.parameters if any(case.wrong(p.name) for case in cases)]
     if not wrong:
         return []
-    whole = next(_of_other_arguments(cases, wrong), None) or _single_precision(cases, wrong)
+    whole = next(_of_other_arguments(cases, wrong), None)
+    if whole is None and np.dtype(dtype) == np.float64:
+        whole = _single_precision(cases, wrong)
     if whole is not None:
         return [whole]
     apart = _grouped(list(_parameter_by_parameter(cases, wrong)))

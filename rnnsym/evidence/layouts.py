@@ -8,6 +8,7 @@ from typing import Any
 from rnnsym.errors import CheckError
 from rnnsym.model.networks import Network
 
+MATRIX = 2  # the rank of what a transposed form transposes
 NAMES_OF_AXES = {"b": "batch", "t": "T", "l": "lag"}
 
 
@@ -55,7 +56,7 @@ class Form:
 
     def arranged(self, value: Any) -> Any:
         """Return a view of a parameter in this form."""
-        if value.ndim == 2:
+        if value.ndim == MATRIX:
             return value.T if self.transposed else value
         if value.ndim == 1 and self.vectors != "(n,)":
             return value[None, :] if self.vectors == "(1, n)" else value[:, None]
@@ -68,11 +69,13 @@ class Form:
         wanted = self.arranged(parameter).shape
         if gradient.shape != wanted:
             raise CheckError(f"its gradient of {name} has shape {gradient.shape}, but {name} was given as {wanted}")
-        return gradient.T if gradient.ndim == parameter.ndim else gradient.reshape(parameter.shape)
+        if parameter.ndim == MATRIX:
+            return gradient.T if self.transposed else gradient
+        return gradient.reshape(parameter.shape)
 
     def code(self, name: str, rank: int) -> str:
         """Return the NumPy expression for what ``arranged`` does to a parameter of a rank."""
-        if rank == 2:
+        if rank == MATRIX:
             return f"{name}.T" if self.transposed else name
         vectors = {"(1, n)": f"{name}[None, :]", "(n, 1)": f"{name}[:, None]"}
         return vectors.get(self.vectors, name) if rank == 1 else name
@@ -80,7 +83,7 @@ class Form:
     def words(self, network: Network) -> str:
         """Return what differs from the contract, in words."""
         ranks = {parameter.rank for parameter in network.parameters}
-        parts = ["transposed matrices"] if self.transposed and 2 in ranks else []
+        parts = ["transposed matrices"] if self.transposed and MATRIX in ranks else []
         parts += [f"vectors as {self.vectors}"] if self.vectors != "(n,)" and 1 in ranks else []
         return " and ".join(parts)
 
@@ -95,6 +98,7 @@ LAYOUTS = (
     Axes("tlfb"),  # a step's vectors as columns
     Axes("lfbt"),  # the same, steps along the last axis
     Axes("tlfb", single=True),
+    Axes("lft", single=True),
 )
 
 

@@ -49,6 +49,7 @@ class Report:
     regimes: dict[str, tuple[int, int]] = field(default_factory=dict)
     adapter: str = ""
     call: str = ""
+    dtype: str = "float64"
 
     @property
     def passed(self) -> bool:
@@ -69,13 +70,14 @@ class Report:
         if self.undecided:
             lines.append(f"  undecided: {len(self.undecided)}, the first: {self.undecided[0]}")
         if self.counterexample is not None:
-            lines += ["  smallest counterexample, to paste:", *(f"    {line}" for line in self._pasted())]
+            lines += ["  smallest counterexample, to paste:", *(f"    {line}" for line in self.pasted())]
         return "\n".join(lines)
 
-    def _pasted(self) -> list[str]:
+    def pasted(self) -> list[str]:
         """The counterexample as Python that can be run, with the call of the function where it has a name."""
-        lines = [] if self.counterexample is None else paste(self.counterexample)
-        return [*lines, f"loss, gradients = {self.call}"] if self.call and lines else lines
+        lines = [] if self.counterexample is None else paste(self.counterexample, self.dtype)
+        name = "answer" if self.adapter else "loss, gradients"  # adapted functions return more forms than one
+        return [*lines, f"{name} = {self.call}"] if self.call and lines else lines
 
     def as_json(self) -> str:
         """Return the report as JSON."""
@@ -89,7 +91,7 @@ class Report:
             "minimum_detectable_error": self.minimum_detectable_error,
             "undecided": list(self.undecided),
             "called": self.adapter or self.call,
-            "counterexample": None if self.counterexample is None else self._pasted(),
+            "counterexample": None if self.counterexample is None else self.pasted(),
         }
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
@@ -113,19 +115,18 @@ def _outcome(witness: Witness) -> str:
     return f"{witness.comparisons} comparisons, {worst} ({witness.reason})"
 
 
-def paste(example: Example) -> list[str]:
-    """Return an example as lines of Python that build it."""
-    values = (f"    {name!r}: {_array(value)}," for name, value in example.parameters.items())
+def paste(example: Example, dtype: str = "float64") -> list[str]:
+    """Return an example as lines of Python that build it, its floats of the dtype."""
+    def array(value: Any) -> str:
+        kind = f", dtype=np.{dtype}" if dtype != "float64" and np.asarray(value).dtype.kind == "f" else ""
+        return f"np.array({np.asarray(value).tolist()!r}{kind})"
+
+    values = (f"    {name!r}: {array(value)}," for name, value in example.parameters.items())
     lines = ["import numpy as np", "", "parameters = {", *values, "}"]
-    lines += [f"inputs = {_array(example.inputs)}", f"targets = {_array(example.targets)}"]
+    lines += [f"inputs = {array(example.inputs)}", f"targets = {array(example.targets)}"]
     state = example.initial_state
-    lines.append(
-        "initial_state = "
-        + ("None" if state is None else "{" + ", ".join(f"{k!r}: {_array(v)}" for k, v in state.items()) + "}")
-    )
-    lines.append("lengths = " + ("None" if example.lengths is None else f"np.array({example.lengths.tolist()})"))
-    return lines
-
-
-def _array(value: Any) -> str:
-    return f"np.array({np.asarray(value).tolist()!r})"
+    pairs = [f"{name!r}: {array(value)}" for name, value in (state or {}).items()]
+    starts = "None" if state is None else f"{{{', '.join(pairs)}}}"
+    lines += [f"initial_state = {starts}",
+              f"lengths = {'None' if example.lengths is None else array(example.lengths)}"]
+    return lines if example.target_lengths is None else [*lines, f"target_lengths = {array(example.target_lengths)}"]

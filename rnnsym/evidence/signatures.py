@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ ANY_STATE = ("h", "s", "state", "hidden")  # what a network's only state may be 
 NEEDED = ("parameters", "inputs", "targets")
 OPTIONAL = ("initial_state", "lengths", "target_lengths")
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+BY_KEYWORD = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,10 @@ def keeps_contract(function: Callable[..., Any]) -> bool:
         arguments = inspect.signature(function).parameters
     except (TypeError, ValueError):
         return True
-    kinds = {argument.kind for argument in arguments.values()}
-    needed = [name for name, one in arguments.items() if one.default is one.empty and one.kind in POSITIONAL]
-    known = {*NEEDED, *OPTIONAL}
-    return inspect.Parameter.VAR_KEYWORD in kinds or (set(NEEDED) <= set(arguments) and set(needed) <= known)
+    names = {name for name, one in arguments.items() if one.kind in BY_KEYWORD}
+    needed = {name for name, one in arguments.items() if one.default is one.empty and one.kind not in VARIABLE}
+    any_keyword = any(one.kind is one.VAR_KEYWORD for one in arguments.values())
+    return needed <= {*NEEDED, *OPTIONAL} & names and (any_keyword or set(NEEDED) <= names)
 
 
 def expected(network: Network) -> str:
@@ -77,8 +79,8 @@ def plain(name: str) -> str:
 def slots_of(function: Callable[..., Any], network: Network) -> tuple[Slot, ...]:
     """Return what each argument of a function means; CheckError where one is not understood or a needed one is missing.
 
-    Arguments with a default that are not understood are left out. A function whose signature is not to be had, or that
-    takes any keywords, is called by the contract's own names.
+    Arguments with a default that are not understood, and further keywords, are left out. A function whose signature is
+    not to be had is called by the contract's own names.
     """
     try:
         arguments = list(inspect.signature(function).parameters.values())
@@ -87,19 +89,13 @@ def slots_of(function: Callable[..., Any], network: Network) -> tuple[Slot, ...]
     slots = [slot for argument in arguments if (slot := _slot(argument, function, network)) is not None]
     if not slots and any(argument.kind is argument.VAR_POSITIONAL for argument in arguments):
         return tuple(Slot(name, name, positional=True) for name in NEEDED)
-    if any(argument.kind is argument.VAR_KEYWORD for argument in arguments):
-        slots += [Slot(name, name) for name in _contract(network) if name not in {slot.role for slot in slots}]
     _refuse_missing(slots, function, network)
     _refuse_doubled(slots, function, network)
     return tuple(slots)
 
 
-def _contract(network: Network) -> Iterable[str]:
-    return (*NEEDED, *OPTIONAL) if network.shape_of_steps.decodes else (*NEEDED, *OPTIONAL[:2])
-
-
 def _slot(argument: inspect.Parameter, function: Callable[..., Any], network: Network) -> Slot | None:
-    if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
+    if argument.kind in VARIABLE:
         return None
     required = argument.default is argument.empty
     role, detail = _meaning(argument.name, network)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,33 @@ def test_float32_and_thorough_are_options(
     assert counts[1] > 4 * counts[0]
 
 
+def test_what_the_users_code_prints_is_not_in_the_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = SOURCE.replace("    o = [", "    print('so far')\n    o = [") + "\nprint('at import')\n"
+    call = ["check", f"{written(tmp_path, source)}:backward", "--format", "json", "--examples", "4"]
+    status, out, err = run(call, capsys, monkeypatch)
+    assert status == 0
+    assert json.loads(out)["passed"]
+    assert "so far" in err
+    assert "at import" in err
+
+
+@pytest.mark.parametrize("name", ["my_rnn.py", "json.py", "my-rnn.py"])
+def test_a_file_may_import_its_neighbours_and_bear_any_name(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "neighbour_of_my_rnn.py").write_text(SOURCE)
+    path = tmp_path / name
+    path.write_text("def backward(params, x, y):\n"
+                    "    from neighbour_of_my_rnn import backward\n    return backward(params, x, y)\n")
+    before = list(sys.path)
+    status, out, _ = run(["check", f"{path}:backward", "--examples", "4"], capsys, monkeypatch)
+    assert status == 0, out
+    assert sys.path == before
+    assert sys.modules["json"] is json
+
+
 WRONG: dict[str, tuple[str, str, str]] = {
     "no function": (SOURCE, ":forward", "has no function 'forward'; it has backward"),
     "no file": (SOURCE, "missing.py:backward", "there is no such file"),
@@ -80,6 +108,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "fails": (SOURCE + "\nraise ValueError('half done')\n", ":backward", "line 20: running it raised ValueError: half"),
     "syntax": ("def backward(:", ":backward", "running it raised SyntaxError"),
     "exits": ("import sys\nsys.exit(3)", ":backward", "line 2: running it raised SystemExit: 3"),
+    "fails in a call": (SOURCE.replace("W_h.T\n", "W_h.t\n"), ":backward", "AttributeError in line 17: "),
     "arguments": ("def backward(a, b): pass", ":backward", "'a' is not understood"),
 }
 

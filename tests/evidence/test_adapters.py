@@ -65,6 +65,40 @@ def columns(params: Any, x: Any, y: Any) -> Any:
     return loss, {name: value[:, None] if value.ndim == 1 else value.T for name, value in gradients.items()}
 
 
+def biases_as_rows(params: Any, x: Any, y: Any) -> Any:
+    loss, gradients = contract({name: value[0] if name.startswith("b") else value for name, value in params.items()},
+                               x, y)
+    return loss, {name: value[None] if value.ndim == 1 else value for name, value in gradients.items()}
+
+
+def biases_as_columns(params: Any, x: Any, y: Any) -> Any:
+    loss, gradients = contract({name: value[:, 0] if name.startswith("b") else value for name, value in params.items()},
+                               x, y)
+    return loss, {name: value[:, None] if value.ndim == 1 else value for name, value in gradients.items()}
+
+
+def sequence_as_columns(params: Any, x: Any, y: Any) -> Any:
+    return contract(params, x.T[None], y[None])
+
+
+def further_keywords(params: Any, x: Any, y: Any, **options: Any) -> Any:
+    assert not options
+    return contract(params, x, y)
+
+
+def hands_on_the_state(params: Any, x: Any, y: Any, h0: Any) -> Any:
+    return (*contract(params, x, y, h0), h0)
+
+
+def contract_in_order(parameters: Any, inputs: Any, targets: Any) -> Any:
+    loss, gradients = contract(parameters, inputs, targets)
+    return loss, *(gradients[name] for name in ORDER)
+
+
+def only_by_position(parameters: Any, inputs: Any, targets: Any, /) -> Any:
+    return contract(parameters, inputs, targets)
+
+
 FORMS: dict[str, tuple[Callable[..., Any], str]] = {
     "gradients as a tuple": (as_tuple, "as_tuple(parameters, inputs, targets)"),
     "loss and gradients in one tuple": (flat_tuple, "inputs (batch, T, d)"),
@@ -74,6 +108,13 @@ FORMS: dict[str, tuple[Callable[..., Any], str]] = {
     "time-major": (time_major, "inputs (T, batch, d)"),
     "one sequence": (one_sequence, "one sequence a call"),
     "columns": (columns, "transposed matrices and vectors as (n, 1)"),
+    "biases (1, n)": (biases_as_rows, "vectors as (1, n)"),
+    "biases (n, 1)": (biases_as_columns, "inputs (batch, T, d), vectors as (n, 1)"),
+    "one sequence, steps as columns": (sequence_as_columns, "inputs (d, T), one sequence a call"),
+    "further keywords": (further_keywords, "further_keywords(parameters, inputs, targets)"),
+    "a further result": (hands_on_the_state, "a dict of gradients, and 1 more that are not looked at"),
+    "the contract's names, a tuple": (contract_in_order, "returns loss, dW_i, dW_h, db, dW_o, db_o"),
+    "only by position": (only_by_position, "only_by_position(parameters, inputs, targets)"),
 }
 
 
@@ -100,17 +141,61 @@ def test_an_error_is_found_through_every_adapter(form: str) -> None:
     assert "transposed" in str(report)
 
 
+MANY = Network(rnnsym.cells["simple"], topology="many-to-many")
+
+
+def summed(params: Any, x: Any, y: Any) -> Any:
+    """Time-major; where time and batch are exchanged it runs as well, and its loss is the network's in no layout."""
+    count = x.shape[1]
+    loss, gradients = rnnsym.compile(MANY).value_and_grad(params, x.swapaxes(0, 1), y.swapaxes(0, 1))
+    return count * loss, {name: count * value for name, value in gradients.items()}
+
+
+def test_a_wrong_factor_does_not_hide_the_layout() -> None:
+    report = rnnsym.check_gradient(summed, MANY, max_examples=FEW)
+    assert "inputs (T, batch, d)" in report.adapter
+    assert "may not be its own" not in report.adapter
+    assert "sum over the batch" in report.findings[-1].mistake
+
+
+def test_a_layout_that_nothing_confirms_is_said_to_be_unknown() -> None:
+    report = rnnsym.check_gradient(lambda params, x, y: (7.0, {
+        name: np.ones(np.shape(value)) for name, value in params.items()}), NETWORK, max_examples=FEW)
+    assert not report.passed
+    assert "may not be its own" in report.adapter
+
+
+def test_a_gradient_of_another_shape_is_a_finding_in_the_right_layout() -> None:
+    def function(params: Any, x: Any, y: Any) -> Any:
+        loss, gradients = contract(params, x.swapaxes(0, 1), y)
+        return loss, gradients | {"W_i": gradients["W_i"].T}
+
+    report = rnnsym.check_gradient(function, NETWORK, max_examples=FEW)
+    assert "inputs (T, batch, d)" in report.adapter
+    assert report.findings[0].message.startswith("the gradient of W_i must have shape")
+
+
+def test_a_function_that_fails_is_quoted_from_the_layout_in_which_it_came_furthest() -> None:
+    def function(params: Any, x: Any, y: Any) -> Any:
+        loss = contract(params, x.swapaxes(0, 1), y)[0]
+        return loss, params["W_x"]  # the mistake
+
+    line = function.__code__.co_firstlineno + 2
+    with pytest.raises(CheckError, match=rf"with inputs \(T, batch, d\) it raised KeyError in line {line}"):
+        rnnsym.check_gradient(function, NETWORK)
+
+
 def test_a_function_of_the_contract_is_passed_through() -> None:
     assert adapted(RUN.value_and_grad, NETWORK) == RUN.value_and_grad
 
 
 def test_arguments_changed_through_an_adapter_are_found() -> None:
     def function(params: Any, x: Any, y: Any) -> Any:
-        answer = contract(params, np.swapaxes(x, 0, 1), y)
         x += 1
-        return answer
+        return contract(params, np.swapaxes(x - 1, 0, 1), y)
 
     report = rnnsym.check_gradient(function, NETWORK, max_examples=4)
+    assert "inputs (T, batch, d)" in report.adapter
     assert any("changed its argument inputs" in finding.message for finding in report.findings)
 
 
@@ -137,15 +222,55 @@ def flipped(params: Any, x: Any, y: Any, h0: Any = None) -> Any:
     return loss, gradients | {"b": -gradients["b"]}
 
 
-def test_the_pasted_counterexample_runs_and_shows_the_error() -> None:
-    report = rnnsym.check_gradient(flipped, NETWORK, max_examples=20)
+def single(params: Any, x: Any, y: Any, h0: Any) -> Any:
+    loss, gradients = contract(params, x[None], y[None], h0[None])
+    return loss, gradients | {"b": -gradients["b"]}
+
+
+def columns_with_states(params: Any, x: Any, y: Any, initial_state: Any) -> Any:
+    state = initial_state and {"o": initial_state["o"].T}
+    loss, gradients = RUN.value_and_grad(params, x.transpose(2, 0, 1), y.T, state)
+    return loss, gradients | {"b": -gradients["b"]}
+
+
+def pasted(report: Any, function: Callable[..., Any]) -> dict[str, Any]:
+    """Run a report's counterexample as it would be pasted."""
+    names: dict[str, Any] = {function.__name__: function}
+    text = str(report).split("to paste:\n")[1]
+    exec("\n".join(line[4:] for line in text.splitlines()), names)
+    return names
+
+
+@pytest.mark.parametrize("function", [flipped, single, columns_with_states])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_pasted_counterexample_runs_and_shows_the_error(function: Callable[..., Any], seed: int) -> None:
+    report = rnnsym.check_gradient(function, NETWORK, seed, max_examples=20)
     assert report.counterexample is not None
-    pasted = str(report).split("to paste:\n")[1]
-    names: dict[str, Any] = {"flipped": flipped}
-    exec("\n".join(line[4:] for line in pasted.splitlines()), names)
     right = RUN.value_and_grad(**report.counterexample.arguments())[1]
-    assert np.array_equal(names["gradients"]["b"], -right["b"])
+    assert np.array_equal(pasted(report, function)["answer"][1]["b"], -right["b"])
     assert right["b"].any()
+
+
+def test_a_pasted_counterexample_with_padded_targets_runs() -> None:
+    network = Network(rnnsym.cells["simple"], topology="encoder-decoder")
+    run = rnnsym.compile(network)
+
+    def ignores_the_padding(
+        parameters: Any, inputs: Any, targets: Any, initial_state: Any = None, lengths: Any = None,
+        target_lengths: Any = None,
+    ) -> Any:
+        return run.value_and_grad(parameters, inputs, targets, initial_state, lengths)
+
+    report = rnnsym.check_gradient(ignores_the_padding, network, max_examples=20)
+    assert report.counterexample is not None
+    right = run.value_and_grad(**report.counterexample.arguments())[0]
+    assert pasted(report, ignores_the_padding)["loss"] != pytest.approx(right)
+
+
+def test_a_function_without_a_name_is_not_called_in_what_is_pasted() -> None:
+    report = rnnsym.check_gradient(lambda params, x, y: (0.0, contract(params, x, y)[1]), NETWORK, max_examples=FEW)
+    assert not report.passed
+    assert not report.call
 
 
 def test_assert_gradient_raises_with_the_report() -> None:

@@ -173,7 +173,10 @@ def test_float32_is_judged_by_its_own_rounding() -> None:
     report = rnnsym.check_gradient(mixed, network, dtype="float64")
     assert not report.passed
     assert "float32" in str(report)
-    assert not rnnsym.check_gradient(half, network, dtype=np.float32).passed
+    coarse = rnnsym.check_gradient(half, network, dtype=np.float32)
+    assert not coarse.passed
+    assert "dtype=np.float32" in "\n".join(coarse.pasted())
+    assert "those of float32" not in str(coarse), "float32 is what was asked for"
     assert rnnsym.check_gradient(run.value_and_grad, network, dtype=np.float64, max_examples=10).passed
     with pytest.raises(rnnsym.errors.CheckError, match="float64 or float32"):
         rnnsym.check_gradient(run.value_and_grad, network, dtype="int8")
@@ -224,7 +227,7 @@ def test_on_pascanus_wall_the_balls_are_right_and_a_fixed_step_is_not() -> None:
     def loss(b: float) -> float:
         return float(run.loss(**on_the_wall(5.0, b).arguments()))
 
-    b = -2.5 + 1e-6  # at −w/2 the initial state ½ is a fixed point, from which it goes either way by a factor w/4 a step
+    b = -2.5 + 1e-6  # at −w/2 the initial state ½ is a fixed point, which repels by a factor w/4 a step
     example = on_the_wall(5.0, b)
     enclosure = enclosed_gradient(subject, example)
     exact = float(enclosure.value("b")[0])
