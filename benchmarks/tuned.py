@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.plain import Result, read_out
 
-BLOCK = 50_000  # numbers of one gate in a block
+BLOCK = 24_000  # numbers of one gate in a block
 
 
 def sigmoid(a: Any) -> None:

@@ -12,7 +12,7 @@ from benchmarks.tuned import BLOCK, sigmoid
 
 def gru_one(p: Any, inputs: Any, targets: Any) -> Result:
     """One sequence: drives r, z and the product q of all steps side by side."""
-    x, (d, n) = inputs[0], p["W_xr"].shape
+    x, n = inputs[0], len(p["b_r"])
     steps = len(x)
     W_h = np.concatenate((p["W_hr"], p["W_hz"], p["W_hn"]), axis=1)
     back = W_h.T.copy()
