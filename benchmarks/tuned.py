@@ -20,7 +20,7 @@ def sigmoid(a: Any) -> None:
     np.negative(a, out=a)
     np.exp(a, out=a)
     np.add(a, 1.0, out=a)
-    np.reciprocal(a, out=a)
+    np.divide(1.0, a, out=a)
 
 
 def augmented(inputs: Any, n: int) -> Any:

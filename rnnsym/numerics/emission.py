@@ -160,13 +160,15 @@ class Emitter:
         yield '    """Return the mean loss over the batch."""'
         yield from self._call_loops(target=True)
         yield from self._losses_of()
+        if not self.graph.every:
+            yield "    batch = len(inputs)"
         yield f"    return {self._value}"
 
     @property
     def _value(self) -> str:
         of = self.names(self.loss_argument)
         if not self.graph.every:
-            return f"losses({of}, {self.names(self.graph.target)}).mean()"
+            return f"losses({of}, {self.names(self.graph.target)}).sum() / batch"
         if not self.fed:
             return f"(losses({of}, {self.names(self.graph.target)}) * {self.names(self.weight)}).sum() / batch"
         each = f"losses({of}.reshape(batch * steps, -1), targets.reshape(batch * steps, -1))"
@@ -267,11 +269,12 @@ class Emitter:
 
     def _inputs_in_order(self, name: str, rank: int, loop: LoopEmitter) -> Iterator[str]:
         """∂L/∂inputs in the order of the sequences, of both readings together."""
-        yield f"    {name} = {name}.reshape(steps, batch{', -1' * rank}).swapaxes(0, 1)"
+        yield '    if "inputs" in wrt:'
+        yield f"        {name} = {name}.reshape(steps, batch{', -1' * rank}).swapaxes(0, 1)"
         if loop.graph.loop.reverse:
-            yield f"    d_from_the_end = turned({name}, {loop.active})"
+            yield f"        d_from_the_end = turned({name}, {loop.active})"
         elif self.network.bidirectional:
-            yield f"    {name} = {name} + d_from_the_end"
+            yield f"        {name} = {name} + d_from_the_end"
 
     def _from_later(self, number: int, state: Variable) -> str:
         """The δ with which the way back into a state begins: zero, or that of the state that starts from it."""

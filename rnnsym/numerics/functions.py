@@ -25,12 +25,15 @@ def logsumexp(a):
 '''
 
 LOGISTIC_SOURCE = '''
+ONE = np.array(1.0)  # a function of NumPy's meets an array without axes sooner than a number
+
+
 def logistic(a, out):
     """Write 1 / (1 + exp(-a)) to ``out``; where exp(-a) overflows to infinity, this is 0."""
     np.negative(a, out=out)
     np.exp(out, out=out)
-    np.add(out, 1.0, out=out)
-    np.reciprocal(out, out=out)
+    np.add(out, ONE, out=out)
+    np.divide(ONE, out, out=out)
 '''
 
 helpers: Mapping[str, str] = MappingProxyType(

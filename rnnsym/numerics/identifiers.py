@@ -18,7 +18,7 @@ RESERVED = frozenset({
     "value_and_grad", "step", "PARAMETERS", "d_inputs", "d_reversed", "from_the_end", "decode", "start", "previous",
     "order", "history", "rows", "history_forward", "seen", "turned", "weights", "all_weights", "values",
     "target_lengths", "tape_decode", "tape_from_the_end", "active_decode", "active_from_the_end", "state_decode",
-    "state_from_the_end", "past", "first", "block", "BLOCK", "merged", "joined", "side_by_side", "times", "logistic",
+    "state_from_the_end", "past", "first", "block", "BLOCK", "merged", "joined", "side_by_side", "ONE", "logistic",
     "d_from_the_end",
     *dir(builtins), *keyword.kwlist, *keyword.softkwlist, *activations, *helpers,
     "round_half_up",

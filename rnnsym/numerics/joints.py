@@ -29,13 +29,13 @@ def forward_product(step: Statements, group: Group, root: Callable[[Any], Any]) 
     weights, parts = names.derived("weights", group.vector), names.derived("parts", group.vector)
     matrices = ", ".join(step.code(matrix) for matrix in group.matrices)
     step.needs |= {
-        ("times", group): "times = np.matmul if rows else np.dot",
         ("weights", group): f"{weights} = side_by_side(({matrices}), rows)",
         ("parts", group): f"{parts} = np.empty(({count}, *rows, {step.printer.size(group.members[0].shape[0])}))",
-        ("product", group): f"{product} = {parts} if rows else {parts}.reshape(-1)",
+        ("product", group): f"{product} = {parts}.reshape(-1)",
     }
     lines = [f"# {', '.join(names(m) for m in group.members)}: the product with {names(group.vector)}",
-             f"times({names.of_step(group.vector)}, {weights}, out={product})",
+             "if rows:", f"    np.matmul({names.of_step(group.vector)}, {weights}, out={parts})",
+             "else:", f"    {names.of_step(group.vector)}.dot({weights}, out={product})",
              f"np.add({joint}, {parts}, out={joint})"]
     start = 0
     for function, run in group.runs:
@@ -65,7 +65,7 @@ def backward_product(step: Statements, group: Group, matrices: Mapping[Variable,
     }
     return ["if rows:", f"    np.matmul({joint}, {weights}, out={parts})",
             f"    np.add.reduce({parts}, axis=0, out={out})",
-            "else:", f"    np.dot({joint}, {weights}, out={out})"]
+            "else:", f"    {joint}.dot({weights}, out={out})"]
 
 
 def adjoints_of(group: Group) -> set[Adjoint]:

@@ -36,7 +36,7 @@ class LoopEmitter:
         self.plan: Forward = forward_plan(recursion, kept)
         self.step = Statements(self.names, self.reprinted(lambda key: self.names.of_step(self.root(key))))
         self.past = Statements(self.names, self.reprinted(lambda key: f"{self.names(self.root(key))}[past]"),
-                               "np.matmul")
+                               bulk=True)
 
     def reprinted(self, name: Callable[[Any], str]) -> BatchPrinter:
         """Return a printer with other names for what moves from step to step."""

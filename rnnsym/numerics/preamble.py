@@ -39,12 +39,15 @@ def merged(values, rows):
     return values.reshape(-1, *values.shape[1 + len(rows):])
 '''
 JOINED = '''
-def joined(parts, steps, rows, size):
-    """Return an array of quantities that share a product, (steps, parts, *rows, size), and each of them alone."""
-    if rows:
-        whole = np.empty((parts, steps, *rows, size)).swapaxes(0, 1)  # in a batch each is laid out for itself
+def joined(parts, steps, rows, size, apart=False):
+    """Return an array of quantities that share a product, (steps, parts, *rows, size), and each of them alone.
+
+    ``apart`` lays each of them out for itself, so that its steps and sequences can be merged.
+    """
+    if apart and rows:
+        whole = np.empty((parts, steps, *rows, size)).swapaxes(0, 1)
     else:
-        whole = np.empty((steps, parts, size))  # those of one sequence stand side by side
+        whole = np.empty((steps, parts, *rows, size))
     return whole, [whole[:, part] for part in range(parts)]
 
 

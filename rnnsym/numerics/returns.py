@@ -23,7 +23,7 @@ class ReturnEmitter:
         self.loop, self.parameters = loop, parameters
         self.graph, self.names, self.setting = loop.graph, loop.names, loop.setting
         self.plan: Backward = backward_plan(loop.recursion)
-        self.bulk = Statements(self.names, loop.reprinted(self._name), "np.matmul")
+        self.bulk = Statements(self.names, loop.reprinted(self._name), bulk=True)
         self.step = Statements(self.names, loop.reprinted(self._name_of_step))
         self.groups = [group for group in loop.plan.groups if self._carried(group)]
 
@@ -58,7 +58,7 @@ class ReturnEmitter:
         yield f"    {self.loop.rows(lengths)}"
         if inputs:
             own = "".join(f", {self.setting.printer.size(n)}" for n in self.loop.read_shape)
-            yield f"    {self.loop_input} = np.zeros((steps, *rows{own}))"
+            yield f'    {self.loop_input} = np.zeros((steps, *rows{own}) if "inputs" in wrt else 0)'
         for state, array in arriving.items():
             own = "".join(f", {self.setting.printer.size(n)}" for n in state.shape)
             yield f"    {array} = {array}.swapaxes(0, 1).reshape(steps, *rows{own})"
@@ -100,7 +100,7 @@ class ReturnEmitter:
             size = self.setting.printer.size(group.members[0].shape[0])
             members = ", ".join(self.names(Adjoint(m)) for m in group.members)
             yield (f"        {adjoint_name(self.names, group)}, ({members}) = "
-                   f"joined({len(group.members)}, past.stop - first, rows, {size})")
+                   f"joined({len(group.members)}, past.stop - first, rows, {size}, apart=True)")
         for slope, value in self.plan.slopes.items():
             place = self._place(slope)
             if place in joint:

@@ -33,13 +33,22 @@ class Statements:
 
     names: Identifiers
     printer: BatchPrinter
-    product: str = "np.dot"
+    bulk: bool = False
     needs: dict[Any, str] = field(default_factory=dict)
     _named: dict[Any, str] = field(default_factory=dict)
 
     def code(self, expression: Expression) -> str:
         """Return the code of an expression."""
         return str(self.printer.doprint(expression))
+
+    def operand(self, atom: Expression) -> str:
+        """Return the code of a name or a number; a number that each step needs is an array, which is met sooner."""
+        if not isinstance(atom, Numeral) or self.bulk:
+            return self.code(atom)
+        if atom not in self._named:
+            self._named[atom] = self.names.fresh({1: "one", 2: "two"}.get(atom.value, "number"))
+            self.needs[atom] = f"{self._named[atom]} = np.array({self.code(atom)})"
+        return self._named[atom]
 
     def into(self, out: str, value: Expression, depth: int = 0) -> list[str]:
         """Return the statements that make the array ``out`` the value; ``depth`` counts the spare arrays in use."""
@@ -51,11 +60,13 @@ class Statements:
             case Negative():
                 inner = value.args[0]
                 start = [] if _is_atom(inner) else self.into(out, inner, depth)
-                return [*start, f"np.negative({self.code(inner) if _is_atom(inner) else out}, out={out})"]
+                return [*start, f"np.negative({self.operand(inner) if _is_atom(inner) else out}, out={out})"]
             case Elementwise():
                 return self._function(out, value, depth)
             case MatrixProduct() if (pair := vector_and_matrix(value)) and _is_atom(pair[0]):
-                return [f"{self.product}({self.code(pair[0])}, {self.matrix(pair[1])}, out={out})"]
+                vector, matrix = self.code(pair[0]), self.matrix(pair[1])
+                return [f"np.matmul({vector}, {matrix}, out={out})" if self.bulk else
+                        f"{vector}.dot({matrix}, out={out})"]
         return [f"{out}[...] = {self.code(value)}"]
 
     def plus(self, out: str, value: Expression, depth: int = 0) -> list[str]:
@@ -102,7 +113,7 @@ class Statements:
         if not _is_atom(first):
             lines = self.into(out, first, depth) + self._term(out, out, second, depth)
         else:
-            lines = self._term(out, self.code(first), second, depth)
+            lines = self._term(out, self.operand(first), second, depth)
         return lines + [line for term in rest for line in self._term(out, out, term, depth)]
 
     def _term(self, out: str, left: str, term: Expression, depth: int) -> list[str]:
@@ -111,7 +122,7 @@ class Statements:
         bare = term.args[0] if negative else term
         call = "subtract" if negative else "add"
         if _is_atom(bare):
-            return [f"np.{call}({left}, {self.code(bare)}, out={out})"]
+            return [f"np.{call}({left}, {self.operand(bare)}, out={out})"]
         if not self.printer.batched(bare) or bare.rank == 0:
             return [f"np.{call}({left}, {self.printer.inner(bare, PRODUCT)}, out={out})"]
         place = out if left != out else self.spare(bare.shape, depth)
@@ -121,7 +132,9 @@ class Statements:
         order = sorted(operands, key=lambda one: _is_atom(one) or not self.printer.batched(one))
         lines, current = [], ""
         for operand in order:
-            if _is_atom(operand) or not self.printer.batched(operand):
+            if _is_atom(operand):
+                code = self.operand(operand)
+            elif not self.printer.batched(operand):
                 code = self.printer.inner(operand, ATOM)
             elif not current:
                 lines += self.into(out, operand, depth)
