@@ -76,7 +76,8 @@ def _is_plain(array: Any) -> bool:
 def all_finite(arrays: Iterable[Any]) -> bool:
     """Whether all numbers are finite, told from sums of squares: False may also mean that one of these overflows."""
     total = 0.0
-    for array in arrays:
-        flat = array.ravel()
-        total += flat.dot(flat)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for array in arrays:
+            flat = array.ravel()
+            total += flat.dot(flat)
     return math.isfinite(total)

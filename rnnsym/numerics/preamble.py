@@ -53,7 +53,7 @@ def joined(parts, steps, rows, size, apart=False):
 
 def side_by_side(weights, rows, axis=1):
     """Join weights for one product: of one sequence with a wide matrix, of a batch with each."""
-    return np.stack(weights) if rows else np.concatenate(weights, axis=axis)
+    return np.ascontiguousarray(np.stack(weights) if rows else np.concatenate(weights, axis=axis))
 '''
 
 

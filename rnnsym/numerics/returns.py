@@ -189,8 +189,10 @@ class ReturnEmitter:
             yield f"            {self.loop_input}[past] = {self.bulk.code(recursion.input)}"
         values = [recursion.step_gradients[p] for p in self.parameters if p in recursion.step_gradients]
         names = sorted({(self._name(key)) for value in values for key in self._moving(value)})
+        if names:
+            yield "        if rows:"
         for name in names:
-            yield f"        {name} = merged({name}, rows)"
+            yield f"            {name} = merged({name}, rows)"
         printer = self.loop.reprinted(self._name)
         for p in self.parameters:
             if p in recursion.step_gradients:
