@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +16,7 @@ from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.numerics.arrays import Float
 from rnnsym.numerics.emission import numpy_source
+from rnnsym.numerics.fitting import Fitting, all_finite
 from rnnsym.numerics.loading import load_source
 from rnnsym.numerics.validation import Arguments, Given, validate
 
@@ -55,8 +57,7 @@ class CompiledNetwork:
         target_lengths: Any = None,
     ) -> float:
         """L = mean over the batch of the sum over outputs. Raises DataError for arguments that do not fit."""
-        given = Given(parameters, inputs, targets, initial_state, lengths, target_lengths)
-        found = validate(self.network, given)
+        found = self._validated(Given(parameters, inputs, targets, initial_state, lengths, target_lengths))
         with np.errstate(all="ignore"):
             value = float(self._module.loss(found.parameters, self._inputs(found), found.targets, **self._rest(found)))
         self._check_finite({"the loss": np.asarray(value)}, found)
@@ -103,24 +104,48 @@ class CompiledNetwork:
         Raises DataError for arguments that do not fit, and where a gradient overflows.
         """
         names = self._wanted(wrt)
-        given = Given(parameters, inputs, targets, initial_state, lengths, target_lengths)
-        found = validate(self.network, given)
+        found = self._validated(Given(parameters, inputs, targets, initial_state, lengths, target_lengths))
+        kept = names if wrt is None else self._kept(names)
         with np.errstate(all="ignore"):
             value, gradients = self._module.value_and_grad(
-                found.parameters, self._inputs(found), found.targets, **self._rest(found), wrt=self._kept(names)
+                found.parameters, self._inputs(found), found.targets, **self._rest(found), wrt=kept
             )
-        joined = {name: self._joined(name, gradients) for name in names}
+        joined = gradients if wrt is None else {name: self._joined(name, gradients) for name in names}
         self._check_finite({"the loss": np.asarray(value), **joined}, found)
+        if wrt is None:
+            return float(value), joined
         return float(value), {name: self._own_shape(name, gradient, found) for name, gradient in joined.items()}
+
+    def _validated(self, given: Given) -> Arguments:
+        known = self._fitting.recalled(given)
+        if known is None:
+            known = validate(self.network, given)
+            self._fitting.remember(given, known)
+        return known
 
     def _inputs(self, found: Arguments) -> Any:
         """The inputs as the module reads them: a single step is a sequence of one."""
-        return found.inputs[:, None] if self.network.shape_of_steps.single_step else found.inputs
+        return found.inputs[:, None] if self._single_step else found.inputs
 
     def _rest(self, found: Arguments) -> dict[str, Any]:
         rest = {"initial_state": _registers(found.initial_state, self.network), "lengths": found.lengths}
-        decodes = self.network.shape_of_steps.decodes
-        return rest | ({"target_lengths": found.target_lengths} if decodes else {})
+        return rest | ({"target_lengths": found.target_lengths} if self._decodes else {})
+
+    @cached_property
+    def _fitting(self) -> Fitting:
+        return Fitting(self.network)
+
+    @cached_property
+    def _single_step(self) -> bool:
+        return self.network.shape_of_steps.single_step
+
+    @cached_property
+    def _decodes(self) -> bool:
+        return self.network.shape_of_steps.decodes
+
+    @cached_property
+    def _parameter_names(self) -> tuple[str, ...]:
+        return tuple(p.name for p in self.network.parameters)
 
     def _lags(self) -> dict[str, int]:
         return {state.variable.name: state.lag for state in self.network.states}
@@ -148,7 +173,7 @@ class CompiledNetwork:
         return gradient[0] if found.single else gradient
 
     def _wanted(self, wrt: Iterable[str] | None) -> tuple[str, ...]:
-        parameters = tuple(p.name for p in self.network.parameters)
+        parameters = self._parameter_names
         if wrt is None:
             return parameters
         try:
@@ -163,6 +188,8 @@ class CompiledNetwork:
         return names
 
     def _check_finite(self, results: Mapping[str, Any], arguments: Arguments) -> None:
+        if all_finite(results.values()):
+            return
         for name, value in results.items():
             if not np.isfinite(value).all():
                 subject = name if name.startswith("the ") else f"the gradient of {name}"

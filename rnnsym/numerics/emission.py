@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from rnnsym.calculus.adjoints import AdjointRecursion, adjoint_recursion, is_fused
 from rnnsym.calculus.notation import Adjoint
 from rnnsym.calculus.unrolling import StepGraph
-from rnnsym.model.expressions import ONE, Expression, Parameter, Variable, t
+from rnnsym.model.expressions import ONE, Expression, Parameter, Size, Variable, t
 from rnnsym.model.losses import losses
 from rnnsym.numerics.lines import broken
-from rnnsym.numerics.loops import LoopEmitter, backward_values
+from rnnsym.numerics.loops import LoopEmitter
+from rnnsym.numerics.plans import backward_expressions
 from rnnsym.numerics.preamble import head, helper_functions
+from rnnsym.numerics.products import with_named_products
+from rnnsym.numerics.returns import ReturnEmitter
 from rnnsym.numerics.setting import Setting, tuple_of
 
 OPTIONAL = "initial_state=None, lengths=None"
@@ -21,6 +24,7 @@ class Emitter:
     """Writes the module of one network; lines are made by meaning, the text is joined at the end."""
 
     def __init__(self, graph: StepGraph) -> None:
+        graph = with_named_products(graph)
         self.graph = graph
         self.network = graph.network
         self.setting = Setting.of(graph)
@@ -52,8 +56,9 @@ class Emitter:
 
     def source(self) -> str:
         """Return the module's text."""
+        joined = any(loop.joins for loop in self.loops)
         parts = [*(loop.forward() for loop in self.loops), *([] if self.fed else [self._readout()]), self._losses(),
-                 *helper_functions(self.network), self._predict(), self._loss(), self._value_and_grad()]
+                 *helper_functions(self.network, joined=joined), self._predict(), self._loss(), self._value_and_grad()]
         bodies = ["\n".join(broken(part)) for part in parts]
         return "\n\n\n".join(["\n".join(head(self.setting)), *bodies]) + "\n"  # the head last: it defines what was used
 
@@ -155,13 +160,15 @@ class Emitter:
         yield '    """Return the mean loss over the batch."""'
         yield from self._call_loops(target=True)
         yield from self._losses_of()
+        if not self.graph.every:
+            yield "    batch = len(inputs)"
         yield f"    return {self._value}"
 
     @property
     def _value(self) -> str:
         of = self.names(self.loss_argument)
         if not self.graph.every:
-            return f"losses({of}, {self.names(self.graph.target)}).mean()"
+            return f"losses({of}, {self.names(self.graph.target)}).sum() / batch"
         if not self.fed:
             return f"(losses({of}, {self.names(self.graph.target)}) * {self.names(self.weight)}).sum() / batch"
         each = f"losses({of}.reshape(batch * steps, -1), targets.reshape(batch * steps, -1))"
@@ -189,7 +196,7 @@ class Emitter:
         yield f"def value_and_grad(parameters, inputs, targets, {self.optional}, wrt=PARAMETERS):"
         yield '    """Return the mean loss and {name: gradient} for the names in ``wrt``."""'
         yield from self.setting.unpack(self._backward_values())
-        yield from self.setting.sizes(self._backward_values())
+        yield from self.setting.sizes([*self._backward_values(), *self._sizes_of_steps()])
         yield from self._call_loops(target=True)
         yield from self._losses_of()
         if not self.fed:
@@ -197,8 +204,6 @@ class Emitter:
         yield "    batch = len(inputs)  # the gradient of the sum over the batch is divided by it at the end"
         yield f"    value = {self._value}"
         yield from self._backward_readout()
-        if not self.setting.index and not self.network.shape_of_steps.feeds_back:
-            yield "    d_inputs = np.zeros(inputs.shape)"
         for number in reversed(range(len(self.loops))):
             yield from self._backward_loop(number)
         yield "    gradients = {"
@@ -221,8 +226,13 @@ class Emitter:
 
     def _backward_values(self) -> list[Expression]:
         r = self.recursion
-        return [*(a.value for a in r.readout), *(v for loop in r.loops for v in backward_values(loop)),
+        return [*(a.value for a in r.readout), *(v for loop in r.loops for v in backward_expressions(loop)),
                 *r.final.values(), *r.readout_gradients.values()]
+
+    def _sizes_of_steps(self) -> list[Size]:
+        read = [n for loop in self.loops for n in loop.read_shape]
+        return [Size(n) for one in (*self.graph.states, *(a.target for a in self.graph.cell)) for n in one.shape] + [
+            Size(n) for n in read]
 
     def _gradient(self, parameter: Parameter) -> str:
         return self.names.derived("grad", parameter)
@@ -248,11 +258,23 @@ class Emitter:
             elif value is not None:
                 start = self.code(value)
             yield f"    {self.names(Adjoint(s))} = {start}  # {self.setting.shape(s)}"
+        reads = loop.graph.loop.reads
+        way = ReturnEmitter(loop, self.network.parameters)
+        lengths = "target_lengths" if loop.starts_late else "lengths"
+        if reads is None or reads.name != "x" or self.setting.index:
+            yield from way.lines(arriving, self._given(loop), lengths)
+            return
+        yield from way.lines(arriving, self._given(loop), lengths, inputs=True)
+        yield from self._inputs_in_order(way.loop_input, reads.rank, loop)
+
+    def _inputs_in_order(self, name: str, rank: int, loop: LoopEmitter) -> Iterator[str]:
+        """∂L/∂inputs in the order of the sequences, of both readings together."""
+        yield '    if "inputs" in wrt:'
+        yield f"        {name} = {name}.reshape(steps, batch{', -1' * rank}).swapaxes(0, 1)"
         if loop.graph.loop.reverse:
-            yield f"    {loop.input_gradient} = np.zeros(inputs.shape)"
-        yield from loop.backward(arriving, self._given(loop))
-        if loop.graph.loop.reverse and not self.setting.index:
-            yield f"    d_inputs = turned({loop.input_gradient}, {loop.active})"
+            yield f"        d_from_the_end = turned({name}, {loop.active})"
+        elif self.network.bidirectional:
+            yield f"        {name} = {name} + d_from_the_end"
 
     def _from_later(self, number: int, state: Variable) -> str:
         """The δ with which the way back into a state begins: zero, or that of the state that starts from it."""
@@ -263,12 +285,11 @@ class Emitter:
         later = next((own for own, source in starts.items() if source == state), None)
         return zero if later is None else self.names(Adjoint(later))
 
-    def _given(self, loop: LoopEmitter) -> list[str]:
-        """Where the loop computes outputs, their targets and weights stand before each step's way back."""
+    def _given(self, loop: LoopEmitter) -> dict[Variable, str]:
+        """Where the loop computes outputs, their targets and weights of all steps."""
         if not self.fed or loop is not self.loops[-1]:
-            return []
-        target, weight = self.names(self.graph.target), self.names(self.weight)
-        return [f"{target} = targets[:, step]", f"{weight} = all_weights[:, step]"]
+            return {}
+        return {self.graph.target: "targets", self.weight: "all_weights"}
 
 
 def numpy_source(graph: StepGraph) -> str:

@@ -18,7 +18,8 @@ RESERVED = frozenset({
     "value_and_grad", "step", "PARAMETERS", "d_inputs", "d_reversed", "from_the_end", "decode", "start", "previous",
     "order", "history", "rows", "history_forward", "seen", "turned", "weights", "all_weights", "values",
     "target_lengths", "tape_decode", "tape_from_the_end", "active_decode", "active_from_the_end", "state_decode",
-    "state_from_the_end",
+    "state_from_the_end", "past", "first", "block", "BLOCK", "merged", "joined", "side_by_side", "ONE", "logistic",
+    "d_from_the_end",
     *dir(builtins), *keyword.kwlist, *keyword.softkwlist, *activations, *helpers,
     "round_half_up",
 })
@@ -42,6 +43,17 @@ class Identifiers:
         """Return the identifier of something that belongs to ``key``, such as its gradient."""
         return self((prefix, _canonical(key)))
 
+    def of_step(self, key: Any) -> str:
+        """Return the identifier of one step's values, where that of ``key`` holds those of all steps."""
+        canonical = ("t", _canonical(key))
+        if canonical not in self._given:
+            self._given[canonical] = self._free(f"{self(key)}_t")
+        return self._given[canonical]
+
+    def fresh(self, wish: str) -> str:
+        """Return an identifier that nothing else has."""
+        return self._free(wish)
+
     def _free(self, wish: str) -> str:
         while wish in self._taken:
             wish += "_"
@@ -63,7 +75,7 @@ def _wish(key: Any) -> str:
         case ("previous", str(name)):
             return f"{name}_prev".replace(BACK, "_back")
         case ("variable", str(name)):
-            return name.replace(BACK, "_back")
+            return name.replace(BACK, "_back").replace(" ", "_")
         case (str(prefix), inner):
             return f"{prefix}_{_wish(inner)}"
         case Parameter() | Constant():

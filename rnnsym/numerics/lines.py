@@ -17,6 +17,9 @@ def broken(lines: Iterable[str]) -> Iterator[str]:
 
 def _broken_statement(line: str) -> Iterator[str]:
     indent = line[: len(line) - len(line.lstrip())]
+    if line.lstrip().startswith("# "):
+        yield from filled(line, hanging="#     ")
+        return
     code, _, comment = line.strip().partition("  # ")
     if comment:
         yield f"{indent}# {comment}"
@@ -30,9 +33,12 @@ def _broken_statement(line: str) -> Iterator[str]:
 
 
 def filled(line: str, hanging: str = "    ") -> Iterator[str]:
-    """Break ``line`` at spaces, but not around the = of ``(a) = (b)``; generated code has no space inside a string."""
+    """Break ``line`` at spaces, but not around the = of ``(a) = (b)`` or the in of ``for (a) in zip(b)``.
+
+    Generated code has no space inside a string.
+    """
     indent = line[: len(line) - len(line.lstrip())]
-    words = line.strip().replace(") = ", ")\0=\0").split(" ")
+    words = line.strip().replace(") = ", ")\0=\0").replace(") in ", ")\0in\0").split(" ")
     current = indent + words[0]
     for word in words[1:]:
         if len(current) + 1 + len(word) > WIDTH:

@@ -33,12 +33,35 @@ def turned(values, active):
         order = np.where(active, lengths - 1 - np.arange(steps), np.arange(steps))
     return values[np.arange(batch)[:, None], order]
 '''
+MERGED = '''
+def merged(values, rows):
+    """Lay the steps of all sequences in one long batch."""
+    return values.reshape(-1, *values.shape[1 + len(rows):])
+'''
+JOINED = '''
+def joined(parts, steps, rows, size, apart=False):
+    """Return an array of quantities that share a product, (steps, parts, *rows, size), and each of them alone.
+
+    ``apart`` lays each of them out for itself, so that its steps and sequences can be merged.
+    """
+    if apart and rows:
+        whole = np.empty((parts, steps, *rows, size)).swapaxes(0, 1)
+    else:
+        whole = np.empty((steps, parts, *rows, size))
+    return whole, [whole[:, part] for part in range(parts)]
 
 
-def helper_functions(network: Network) -> list[Iterator[str]]:
-    """Return the lines of what outputs at every step, and readings from both ends, need beside."""
+def side_by_side(weights, rows, axis=1):
+    """Join weights for one product: of one sequence with a wide matrix, of a batch with each."""
+    return np.ascontiguousarray(np.stack(weights) if rows else np.concatenate(weights, axis=axis))
+'''
+
+
+def helper_functions(network: Network, *, joined: bool) -> list[Iterator[str]]:
+    """Return the lines of what outputs at every step, readings from both ends and joined products need beside."""
     weights = MEAN_WEIGHTS if network.over_steps == "mean" else SUM_WEIGHTS
     found = [weights] * network.shape_of_steps.every + [TURNED] * network.bidirectional
+    found += [MERGED] + [part for part in JOINED.split("\n\n\n") if joined]
     return [iter(text.strip().split("\n")) for text in found]
 
 
@@ -54,6 +77,7 @@ def head(setting: Setting) -> Iterator[str]:
     yield ""
     yield "import numpy as np"
     yield ""
+    yield "BLOCK = 24_000  # numbers of one quantity in a block of steps, so that a block's arrays stay in the cache"
     yield from broken([f"PARAMETERS = {tuple_of(f'{chr(34)}{p.name}{chr(34)}' for p in network.parameters)}"])
     yield from (f"{names(c)} = {float(c.value)!r}" for c in network.constants)
     yield from (f"\n{helpers[name].rstrip()}" for name in sorted(setting.printer.functions) if name in helpers)

@@ -1,6 +1,7 @@
 """One step's expressions as NumPy, for a batch: every quantity of a step has the batch as its first axis.
 
-Parameters have no batch axis. A scalar of a step is (batch,), a vector (batch, n); ``W @ x`` of the column
+Parameters have no batch axis. A scalar of a step is (batch,), a vector (batch, n); but for sums over the batch the code
+serves as well where steps stand before the batch, or where one sequence has no axis of its own. ``W @ x`` of the column
 convention becomes ``x @ W.T``, since a batch of columns is stored as rows.
 """
 
@@ -56,7 +57,7 @@ class BatchPrinter(NumPyPrinter):
     def aligned(self, node: ex.Expression, rank: int, level: int) -> str:
         """Print an elementwise operand; a scalar of each sequence gets an axis to meet a vector's entries."""
         if node.rank == 0 and rank and self.batched(node):
-            return self.inner(node, ATOM) + "[:" + ", None" * rank + "]"
+            return self.inner(node, ATOM) + "[..." + ", None" * rank + "]"
         return self.inner(node, level)
 
     def _print_Numeral(self, node: ex.Numeral) -> str:
@@ -152,7 +153,7 @@ class BatchPrinter(NumPyPrinter):
         kinds = (left.rank, self.batched(left), right.rank, self.batched(right))
         match kinds:
             case (1, True, 1, True):
-                return f"({self.inner(left, ATOM)} * {self.inner(right, ATOM)}).sum(axis=1)"
+                return f"({self.inner(left, ATOM)} * {self.inner(right, ATOM)}).sum(axis=-1)"
             case (2, False, 1, True):
                 return f"{self.inner(right, ATOM)} @ {self._turned(left)}"
             case (1, False, 1, True):
@@ -170,13 +171,13 @@ class BatchPrinter(NumPyPrinter):
     def _einsum(self, node: ex.MatrixProduct) -> str:
         left, right = node.left, node.right
         first, second = "ij"[2 - left.rank :], "jk"[: right.rank]
-        subscripts = [("b" if self.batched(side) else "") + axes for side, axes in ((left, first), (right, second))]
-        result = "b" + first[:-1] + second[1:]
+        subscripts = [("..." if self.batched(side) else "") + axes for side, axes in ((left, first), (right, second))]
+        result = "..." + first[:-1] + second[1:]
         return f'np.einsum("{subscripts[0]},{subscripts[1]}->{result}", {self._print(left)}, {self._print(right)})'
 
     def _print_Transposed(self, node: ex.Transposed) -> str:
         operand = self.inner(node.args[0], ATOM)
-        return f"{operand}.transpose(0, 2, 1)" if self.batched(node) else f"{operand}.T"
+        return f"{operand}.swapaxes(-1, -2)" if self.batched(node) else f"{operand}.T"
 
     def _print_Reduction(self, node: ex.Reduction) -> str:
         if node.kind == "logsumexp":
@@ -184,7 +185,7 @@ class BatchPrinter(NumPyPrinter):
         axes = tuple(range(1, node.operand.rank + 1))
         if not self.batched(node):
             return f"{self.inner(node.operand, ATOM)}.{node.kind}()" if axes else self.inner(node.operand, ATOM)
-        axis = {0: "", 1: "axis=1", 2: "axis=(1, 2)"}[len(axes)]
+        axis = {0: "", 1: "axis=-1", 2: "axis=(-2, -1)"}[len(axes)]
         return f"{self.inner(node.operand, ATOM)}.{node.kind}({axis})" if axes else self.inner(node.operand, ATOM)
 
     def _print_Outer(self, node: ex.Outer) -> str:
@@ -198,18 +199,20 @@ class BatchPrinter(NumPyPrinter):
         if not any(batched):
             return f"np.concatenate(({', '.join(str(self._print(operand)) for operand in node.args)}))"
         one = next(inner for inner in ex.walk(node) if isinstance(inner, ex.Variable | Adjoint))
-        pieces = [str(self._print(operand)) if own else self._repeated(operand, self.names(one))
+        pieces = [str(self._print(operand)) if own else self._repeated(operand, one)
                   for operand, own in zip(node.args, batched, strict=True)]
-        return f"np.concatenate(({', '.join(pieces)}), axis=1)"
+        return f"np.concatenate(({', '.join(pieces)}), axis=-1)"
 
-    def _repeated(self, node: ex.Expression, batched: str) -> str:
-        """Print what has no batch once for each sequence, as many as the array ``batched`` has."""
-        return f"np.tile({self._print(node)}, (len({batched}){', 1' * node.rank}))"
+    def _repeated(self, node: ex.Expression, one: Any) -> str:
+        """Print what has no batch once for each sequence, as many as the array ``one`` has."""
+        leading = f"{self.names(one)}.shape" + (f"[:-{one.rank}]" if one.rank else "")
+        code = self._print(node)
+        return f"np.broadcast_to({code}, {leading} + np.shape({code}))"
 
     def _print_Part(self, node: ex.Part) -> str:
         start = "" if node.start == 0 else f"{self.size(node.start)}"
         stop = "" if node.stop == node.operand.shape[0] else f"{self.size(node.stop)}"
-        return f"{self.inner(node.operand, ATOM)}[{':, ' * self.batched(node)}{start}:{stop}]"
+        return f"{self.inner(node.operand, ATOM)}[{'..., ' * self.batched(node)}{start}:{stop}]"
 
     def _print_Projection(self, node: ex.Projection) -> str:
         return self._print_MatrixProduct(ex.MatrixProduct(node.vector, node.matrix))

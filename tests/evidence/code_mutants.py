@@ -27,6 +27,7 @@ from rnnsym.model.networks import Network
 
 MUTATED = ("forward", "readout", "losses", "value_and_grad", "sigmoid")
 FURTHER = 40  # drawn examples on which a survivor must agree, too
+SMALL_BLOCK = 6  # numbers of a block of steps, so that a few steps make several blocks
 OPERATORS: dict[type, tuple[type, ...]] = {
     ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.Mult: (ast.Div, ast.Add), ast.Div: (ast.Mult,),
     ast.MatMult: (ast.Mult,), ast.Lt: (ast.LtE, ast.GtE), ast.GtE: (ast.Lt,), ast.Is: (ast.IsNot,),
@@ -172,9 +173,10 @@ def killed_mutants(cell: str, every: int = 1) -> Outcome:
         except Exception:
             continue
         further = further or trials_of(subject, further=True)
-        if all(agrees(module, trial, wanted) for trial in first) and all(
-                agrees(module, trial, wanted) for trial in further):
-            survivors.append(words)
+        if all(agrees(module, trial, wanted) for trial in (*first, *further)):
+            module.__dict__["BLOCK"] = SMALL_BLOCK
+            if all(agrees(module, trial, wanted) for trial in (*first, *further)):
+                survivors.append(words)
     return Outcome(made, made - len(survivors), tuple(survivors))
 
 

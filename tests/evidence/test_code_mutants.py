@@ -6,7 +6,7 @@ import pytest
 from code_mutants import killed_mutants
 
 FEWEST = {"simple": 180, "lstm": 400}
-MOST_EQUIVALENT = 0.03  # of all: a value for the padded steps of a state that nothing reaches there, and the like
+MOST_EQUIVALENT = 0.05  # of all: a buffer one step longer, axis 1 for the last one of two, and the like
 
 
 @pytest.mark.parametrize("cell", FEWEST)

@@ -69,10 +69,10 @@ def test_a_softmax_that_is_not_fused_passes_too() -> None:
 
 # What stands in the code, and a slip in its place: (cell, loss, right, wrong).
 SLIPS = {
-    "the branch not taken": ("gated by a sign", "huber", "(x @ W > 0.0, d_h, 0.0)", "(x @ W > 0.0, 0.0, d_h)"),
+    "the branch not taken": ("gated by a sign", "huber", "(x_t @ W > 0.0, d_h, 0.0)", "(x_t @ W > 0.0, 0.0, d_h)"),
     "a leak into the other branch": ("clipped", "absolute_error", ", 0.0, d_h)", ", d_h, d_h)"),
-    "no coupling in softmax": ("attention over units", "huber", "d_a - ((d_a * a).sum(axis=1))[:, None]", "d_a"),
-    "the slope of logsumexp": ("attention over units", "huber", "* softmax(h_prev)", "* np.ones(h_prev.shape)"),
+    "no coupling in softmax": ("attention over units", "huber", "d_a - ((d_a * a_t).sum(axis=-1))[..., None]", "d_a"),
+    "the slope of logsumexp": ("attention over units", "huber", "* softmax(h_prev_t)", "* np.ones(h_prev_t.shape)"),
     "a parabola without end": ("gated by a sign", "huber", "-np.sign(target - yhat)", "-(target - yhat)"),
     "the sign of the error": ("gated by a sign", "absolute_error", "-np.sign(target - yhat)", "np.sign(target - yhat)"),
     "no difference of probabilities": ("gated by a sign", "softmax_cross_entropy", "yhat - target", "yhat"),

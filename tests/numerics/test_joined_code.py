@@ -147,9 +147,9 @@ def test_a_row_that_a_batch_names_twice_is_added_twice() -> None:
 
 def test_the_code_reads_as_one_would_write_it() -> None:
     printer = BatchPrinter(Identifiers())
-    assert printer.doprint(JOINED["a product"]) == "np.concatenate((x, h_prev), axis=1) @ C"
-    assert printer.doprint(JOINED["the first piece"]) == "d_v[:, :size_d]"
-    assert printer.doprint(JOINED["the last piece"]) == "d_v[:, size_d:]"
+    assert printer.doprint(JOINED["a product"]) == "np.concatenate((x, h_prev), axis=-1) @ C"
+    assert printer.doprint(JOINED["the first piece"]) == "d_v[..., :size_d]"
+    assert printer.doprint(JOINED["the last piece"]) == "d_v[..., size_d:]"
     assert printer.doprint(INDEXED["a row"]) == "E[x]"
     assert printer.accumulate("grad_E", ex.Scatter(x, g)) == ("np.add.at(grad_E, x, d_h)",)
     assert printer.accumulate("grad_b", g) == ("grad_b += d_h.sum(axis=0)",)

@@ -123,8 +123,8 @@ def test_the_pullback_is_the_row_times_the_jacobian(name: str) -> None:
 def test_a_condition_beside_entries_gets_an_axis() -> None:
     """A scalar of each sequence meets a vector's entries: without an axis it would meet the wrong sequences."""
     printer = BatchPrinter(lambda key: str(getattr(key, "name", key)))
-    assert printer.doprint(EXPRESSIONS["a scalar condition"]) == "np.where((s < u)[:, None], a, w)"
-    assert printer.doprint(EXPRESSIONS["scalar branches"]) == "np.where(a <= w, s[:, None], u[:, None])"
+    assert printer.doprint(EXPRESSIONS["a scalar condition"]) == "np.where((s < u)[..., None], a, w)"
+    assert printer.doprint(EXPRESSIONS["scalar branches"]) == "np.where(a <= w, s[..., None], u[..., None])"
 
 
 @pytest.mark.parametrize("size", [800.0, -800.0])
