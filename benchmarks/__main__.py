@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="for each row of the table")
     parser.add_argument("--cells", nargs="*", choices=CELLS, default=CELLS)
     parser.add_argument("--deriving", action="store_true", help="measure deriving instead")
-    parser.add_argument("--write", action="store_true", help="write speed.md and speed.json beside this file")
+    parser.add_argument("--write", action="store_true", help="put the rows into speed.md and speed.json")
     options = parser.parse_args()
     if "PyTorch loop" in installed():
         import torch
@@ -115,10 +115,19 @@ def main() -> None:
                 rows.append(measure(cell, shape, options.seconds))
                 print(lines(rows)[-1] if len(rows) > 1 else "\n".join(lines(rows)), flush=True)
     if options.write:
-        place = Path(__file__).parent
-        machine = f"{platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}"
-        _replace(place / "speed.md", HEAD + f"Measured on {machine}.\n\n" + "\n".join(lines(rows)) + "\n")
-        _replace(place / "speed.json", json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
+        write(rows)
+
+
+def write(rows: list[dict[str, Any]]) -> None:
+    """Put the rows into the table and the numbers; those of cells that were not measured now stay."""
+    place, machine = Path(__file__).parent, f"{platform.machine()}, Python {platform.python_version()}, " \
+        f"NumPy {np.__version__}"
+    measured = {row["cell"] for row in rows}
+    known = json.loads((place / "speed.json").read_text()) if (place / "speed.json").exists() else {"rows": []}
+    kept = [row for row in known["rows"] if row["cell"] not in measured]
+    whole = sorted([*kept, *rows], key=lambda row: CELLS.index(row["cell"]))
+    _replace(place / "speed.md", HEAD + f"Measured on {machine}.\n\n" + "\n".join(lines(whole)) + "\n")
+    _replace(place / "speed.json", json.dumps({"machine": machine, "rows": whole}, indent=1) + "\n")
 
 
 def _replace(path: Path, text: str) -> None:

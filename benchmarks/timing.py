@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 import time
 import tracemalloc
@@ -18,9 +19,10 @@ def medians(contestants: Mapping[str, Callable[[], object]], seconds: float) -> 
     for run in contestants.values():
         run()
     times: dict[str, list[float]] = {name: [] for name in contestants}
-    share = seconds / len(contestants)
+    share, order = seconds / len(contestants), random.Random(0)
     for _ in range(MOST_ROUNDS):
         waiting = [name for name, own in times.items() if sum(own) < share or len(own) < LEAST_ROUNDS]
+        order.shuffle(waiting)  # nobody always runs in the wake of the same other
         for name in waiting:
             start = time.perf_counter()
             contestants[name]()

@@ -197,7 +197,8 @@ class ReturnEmitter:
         for p in self.parameters:
             if p in recursion.step_gradients:
                 lines = printer.accumulate(self.names.derived("grad", p), recursion.step_gradients[p])
-                yield from (f"        {line}" for line in lines)
+                yield f'        if "{p.name}" in wrt:'
+                yield from (f"            {line}" for line in lines)
 
     @property
     def loop_input(self) -> str:
