@@ -56,6 +56,9 @@ def check_function(
     """Judge a function with the signature of ``value_and_grad`` on designed and drawn examples."""
     _check_whole("max_examples", max_examples, least=1)
     _check_whole("seed", seed, least=0)
+    if not callable(function):
+        wanted = "what is checked must be a function of (parameters, inputs, targets)"
+        raise CheckError(f"{wanted}, but it is {function!r:.80}")
     subject = Subject.of(network)
     trials = Trials(adapted(function, network), subject, seed, known_dtype(dtype), Confirmations(subject), confirmed)
     trials.run(max_examples * (THOROUGH if thorough else 1), progress, budget or Budget(None))

@@ -72,14 +72,14 @@ def diagnoses(subject: Subject, judged: list[Judgement], dtype: Any = np.float64
     if not wrong:
         return []
     whole = next(_of_other_arguments(cases, wrong), None)
-    if whole is None and np.dtype(dtype) == np.float64:
-        whole = _single_precision(cases, wrong)
     if whole is not None:
         return [whole]
     apart = _grouped(list(_parameter_by_parameter(cases, wrong)))
-    left = [name for name in wrong if not any(name in one.parameters for one in apart)]
-    if not left:
+    if all(any(name in one.parameters for one in apart) for name in wrong):
         return _with_encoder(subject, apart)
+    single = _single_precision(cases, wrong) if np.dtype(dtype) == np.float64 else None
+    if single is not None:
+        return [single]
     deeper = _of_mutants(subject, cases, wrong)
     if deeper is None:
         return apart

@@ -11,6 +11,7 @@ from planted_cells import CORRECT, planted
 from shapes_of_networks import NETWORKS as SHAPES
 
 import rnnsym
+from rnnsym.errors import CheckError
 from rnnsym.evidence.designs import REGIMES
 from rnnsym.model.networks import Network
 
@@ -25,6 +26,28 @@ def test_a_right_pass_by_hand_raises_no_alarm(network: str) -> None:
         report = rnnsym.check_gradient(CORRECT[network], NETWORKS[network], seed=seed)
         assert report.passed, str(report)
         assert all(tried >= 5 for _, tried in report.regimes.values())
+
+
+@pytest.mark.parametrize("factor", [1 + 1e-13, 1.5, -0.25, 1.00001])
+def test_a_constant_factor_is_told_however_near_to_one(factor: float) -> None:
+    right = rnnsym.compile(NETWORKS["simple"]).value_and_grad
+
+    def wrong(**arguments: Any) -> Any:
+        loss, gradients = right(**arguments)
+        return loss, gradients | {"W_h": factor * gradients["W_h"]}
+
+    report = rnnsym.check_gradient(wrong, NETWORKS["simple"], max_examples=44)
+    told = [finding.mistake for finding in report.findings]
+    assert len(told) == 1
+    if factor == 1 + 1e-13:
+        assert not told[0] or " times the derived one" in told[0], "no more than its size can be known"
+    else:
+        assert told == [f"The gradient of W_h is {factor:.14g} times the derived one."]
+
+
+def test_what_is_no_function_is_refused() -> None:
+    with pytest.raises(CheckError, match="must be a function"):
+        rnnsym.check_gradient(3, NETWORKS["simple"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
