@@ -16,7 +16,7 @@ def gru_one(p: Any, inputs: Any, targets: Any) -> Result:
     steps = len(x)
     W_h = np.concatenate((p["W_hr"], p["W_hz"], p["W_hn"]), axis=1)
     back = W_h.T.copy()
-    a = np.empty((steps, 3 * n))
+    a = np.empty((steps, 3 * n))  # r, z, q
     a[:, : 2 * n] = x @ np.concatenate((p["W_xr"], p["W_xz"]), axis=1)
     a[:, : 2 * n] += np.concatenate((p["b_r"], p["b_z"]))
     a[:, 2 * n:] = p["b_hn"]
@@ -48,9 +48,7 @@ def gru_one(p: Any, inputs: Any, targets: Any) -> Result:
         multiply(dh, z_t, spare)
         row.dot(back, dh)
         add(dh, spare, dh)
-    before = h[:-1].T @ da
-    given = x.T @ da[:, : 2 * n]
-    sums = da.sum(axis=0)
+    before, given, sums = h[:-1].T @ da, x.T @ da[:, : 2 * n], da.sum(axis=0)
     return loss, g | {
         "W_hr": before[:, :n].copy(), "W_hz": before[:, n: 2 * n].copy(), "W_hn": before[:, 2 * n:].copy(),
         "W_xr": given[:, :n].copy(), "W_xz": given[:, n:].copy(), "W_xn": x.T @ dn,
@@ -99,15 +97,20 @@ def gru_batch(p: Any, inputs: Any, targets: Any) -> Result:
             np.multiply(dh, z[t], out=dh)
             for part in product:
                 np.add(dh, part, out=dh)
-        before, given = h[past].reshape(-1, size), x[past].reshape(-1, d)
-        for rows, names in ((da[0], ("W_xr", "W_hr", "b_r")), (da[1], ("W_xz", "W_hz", "b_z")),
-                            (da[2], (None, "W_hn", "b_hn")), (dn, ("W_xn", None, "b_xn"))):
-            flat = rows.reshape(-1, size)
-            for left, name in zip((given, before), names, strict=False):
-                if name is not None:
-                    g[name] += left.T @ flat
-            g[names[2]] += flat.sum(axis=0)
+        rows = [one.reshape(-1, size) for one in (*da, dn)]
+        _add_gradients(g, h[past].reshape(-1, size), x[past].reshape(-1, d), rows)
     return loss, g
+
+
+def _add_gradients(g: dict[str, Any], before: Any, given: Any, rows: list[Any]) -> None:
+    """Add a block's gradients; rows are the δ's of r, z, the product and n."""
+    names = (("W_xr", "W_hr", "b_r"), ("W_xz", "W_hz", "b_z"), (None, "W_hn", "b_hn"), ("W_xn", None, "b_xn"))
+    for one, (from_input, from_state, bias) in zip(rows, names, strict=True):
+        if from_input is not None:
+            g[from_input] += given.T @ one
+        if from_state is not None:
+            g[from_state] += before.T @ one
+        g[bias] += one.sum(axis=0)
 
 
 def gru(p: Any, inputs: Any, targets: Any) -> Result:

@@ -22,6 +22,11 @@ def adjoint_name(names: Identifiers, group: Group) -> str:
     return names.derived("d_joint", group.vector)
 
 
+def side_by_side_name(names: Identifiers, group: Group) -> str:
+    """Return the name of the array of these δ's as the product of a step takes them."""
+    return names.derived("d_flat", group.vector)
+
+
 def forward_product(step: Statements, group: Group, root: Callable[[Any], Any]) -> list[str]:
     """Return one step's product for all members, and their functions as far as these follow at once."""
     names, count = step.names, len(group.members)

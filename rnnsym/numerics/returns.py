@@ -8,7 +8,7 @@ from typing import Any
 from rnnsym.calculus.binding import names_in
 from rnnsym.calculus.notation import Adjoint
 from rnnsym.model.expressions import ZERO, Expression, Parameter, Variable
-from rnnsym.numerics.joints import adjoint_name, adjoints_of, backward_product
+from rnnsym.numerics.joints import adjoint_name, adjoints_of, backward_product, side_by_side_name
 from rnnsym.numerics.loops import LoopEmitter, words_of
 from rnnsym.numerics.plans import Backward, Group, backward_plan, members_carried
 from rnnsym.numerics.setting import tuple_of
@@ -101,6 +101,11 @@ class ReturnEmitter:
             members = ", ".join(self.names(Adjoint(m)) for m in group.members)
             yield (f"        {adjoint_name(self.names, group)}, ({members}) = "
                    f"joined({len(group.members)}, past.stop - first, rows, {size}, apart=True)")
+            joint_ = adjoint_name(self.names, group)
+            yield (f"        {side_by_side_name(self.names, group)} = "
+                   f"{joint_} if rows else {joint_}.reshape(len({joint_}), -1)  # those of a step side by side")
+        if self.plan.slopes:
+            yield "        # the slopes of all steps of the block; what bears the name of a δ becomes it in the loop"
         for slope, value in self.plan.slopes.items():
             place = self._place(slope)
             if place in joint:
@@ -145,7 +150,7 @@ class ReturnEmitter:
         found |= {f"{array}_t": f"{array}[past]" for array in arriving.values()}
         for group in self.groups:
             joint = adjoint_name(self.names, group)
-            found[f"{joint}_t"] = f"({joint} if rows else {joint}.reshape(len({joint}), -1))"
+            found[f"{joint}_t"] = side_by_side_name(self.names, group)
         return {one: whole for one, whole in found.items() if one in words}
 
     @property
