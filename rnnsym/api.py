@@ -77,7 +77,7 @@ def compile(network: Network, backend: str = "numpy") -> CompiledNetwork:
 
     >>> import rnnsym
     >>> run = rnnsym.compile(rnnsym.Network(rnnsym.cells["simple"]))
-    >>> "for step in range(steps):" in run.source
+    >>> "np.tanh(o_t, out=o_t)" in run.source
     True
     """
     return compile_network(network, backend)
