@@ -30,6 +30,10 @@ class DataError(RnnsymError):
     """Arrays, corpora or files that a user handed over are not what was asked for."""
 
 
+class NotFiniteError(DataError):
+    """A loss or a gradient overflowed, or left a function's domain, for arguments that were finite themselves."""
+
+
 class DerivationError(RnnsymError):
     """A derivation was asked for that rnnsym does not know how to make."""
 

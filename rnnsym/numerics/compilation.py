@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rnnsym.calculus.unrolling import BACK, graph_of
-from rnnsym.errors import DataError, DerivationError
+from rnnsym.errors import DataError, DerivationError, NotFiniteError
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.numerics.arrays import Float
@@ -193,7 +193,7 @@ class CompiledNetwork:
         for name, value in results.items():
             if not np.isfinite(value).all():
                 subject = name if name.startswith("the ") else f"the gradient of {name}"
-                raise DataError(f"{subject} is not finite: {self._reason(arguments)}")
+                raise NotFiniteError(f"{subject} is not finite: {self._reason(arguments)}")
 
     def _reason(self, arguments: Arguments) -> str:
         entry = losses[self.network.loss]
