@@ -1,0 +1,168 @@
+"""Who still learns at which lag: one network trained on one task at one lag, and the table of all of these.
+
+A lesson says everything that its outcome follows from. Outcomes are kept in a table beside this module, from which
+figures are drawn; training them anew gives the same numbers up to the rounding of another machine's products.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from rnnsym.dynamics.courses import Course
+from rnnsym.dynamics.initialisation import initialise
+from rnnsym.dynamics.optimisers import Adam
+from rnnsym.dynamics.schedules import Constant
+from rnnsym.dynamics.tasks import task
+from rnnsym.dynamics.training import Progress, Training, train
+from rnnsym.errors import DataError, OutputError
+from rnnsym.model.cells import cells
+
+LAGS = (10, 25, 50, 100, 200)
+LEARNT = 0.5  # a lag is learnt where the loss falls to this share of what chance gives
+RECENT = 50  # updates over whose batches the loss is averaged
+TABLE = Path(__file__).with_name("lessons.json")
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a cell of the laboratory starts: its scheme of ``initialise``, and the bias of its forget gate."""
+
+    scheme: str
+    forget_bias: float | None = None
+
+
+starts: Mapping[str, Start] = MappingProxyType({
+    "simple": Start("xavier_uniform"),
+    "irnn": Start("identity"),
+    "lstm": Start("xavier_uniform", forget_bias=1.0),
+    "gru": Start("xavier_uniform"),
+    "skip_rnn": Start("xavier_uniform"),
+})
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A cell on a task at a lag: Adam with rate η, gradients clipped to a norm, until it is learnt or updates end."""
+
+    task: str
+    cell: str
+    lag: int
+    seed: int = 0
+    units: int = 32
+    batch: int = 32
+    rate: float = 3e-3
+    clip_norm: float | None = 1.0
+    updates: int = 3000
+
+    @property
+    def name(self) -> str:
+        """What tells this lesson from the others of the table."""
+        return f"{self.task}/{self.cell}/{self.lag}/{self.seed}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``share``: the mean loss of the last ``RECENT`` updates over chance's. ``updates`` says when it was learnt."""
+
+    lesson: Lesson
+    share: float
+    updates: int
+    diverged: str = ""
+
+    @property
+    def learnt(self) -> bool:
+        """Whether the loss fell below half of what chance gives."""
+        return not self.diverged and self.share < LEARNT
+
+
+def share_of_chance(lesson: Lesson, course: Course) -> float:
+    """Return the mean loss of the last updates over what chance gives."""
+    return float(np.mean(course.losses[-RECENT:]) / task(lesson.task).chance(lesson.lag))
+
+
+def take(lesson: Lesson, course: Path | None = None, progress: Progress | None = None) -> Outcome:
+    """Train a lesson; with ``course`` a run that was killed goes on from there.
+
+    Errors: DataError for a task or a cell that is not in the laboratory, and whatever ``train`` raises.
+    """
+    if lesson.cell not in starts:
+        raise DataError(f"cell: {lesson.cell!r:.80} has no start in the laboratory; there are {', '.join(starts)}")
+    entry, start = task(lesson.task), starts[lesson.cell]
+    network = entry.network(cells[lesson.cell])
+    parameters = initialise(network, entry.sizes(lesson.units), start.scheme, lesson.seed,
+                            forget_bias=start.forget_bias)
+    training = Training(lesson.updates, Adam(), Constant(lesson.rate), clip_norm=lesson.clip_norm, save_every=RECENT)
+    found = train(network, parameters, entry.batches(lesson.lag, lesson.batch, lesson.seed), training, course=course,
+                  progress=progress, until=lambda one: share_of_chance(lesson, one) < LEARNT)
+    share = share_of_chance(lesson, found) if found.updates else float("inf")
+    return Outcome(lesson, share, found.updates, found.diverged)
+
+
+def curriculum(seeds: Iterable[int] = (0,)) -> tuple[Lesson, ...]:
+    """Return all lessons of the table: three tasks, five cells, five lags."""
+    return tuple(Lesson(one, cell, lag, seed) for one in ("adding", "copy", "first-bit") for cell in starts
+                 for lag in LAGS for seed in seeds)
+
+
+def read_outcomes(path: Path = TABLE) -> dict[str, Outcome]:
+    """Return {name: outcome} of a table. Errors: DataError for a file that is none."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        found = [Outcome(Lesson(**row["lesson"]), row["share"], row["updates"], row["diverged"]) for row in rows]
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path}: is no table of outcomes ({error}); remove it to train anew") from None
+    return {outcome.lesson.name: outcome for outcome in found}
+
+
+def write_outcomes(outcomes: Iterable[Outcome], path: Path = TABLE) -> None:
+    """Write a table, whole or not at all, one outcome a line. Errors: OutputError where it cannot be written."""
+    rows = [json.dumps(asdict(one)) for one in sorted(outcomes, key=lambda one: _order(one.lesson))]
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"{path}: the table cannot be written ({error.strerror})") from None
+
+
+def _order(lesson: Lesson) -> tuple[Any, ...]:
+    return lesson.task, list(starts).index(lesson.cell), lesson.lag, lesson.seed
+
+
+def take_all(lessons: Iterable[Lesson], path: Path = TABLE, *, anew: bool = False,
+             progress: Callable[[Lesson, int, int], None] | None = None) -> dict[str, Outcome]:
+    """Train what the table lacks, or everything, and write the table after each lesson: an interruption loses one."""
+    found = {} if anew else read_outcomes(path)
+    for lesson in lessons:
+        if lesson.name in found and found[lesson.name].lesson == lesson:
+            continue
+        told = None if progress is None else _told(progress, lesson)
+        found[lesson.name] = take(lesson, progress=told)
+        write_outcomes(found.values(), path)
+    return found
+
+
+def _told(progress: Callable[[Lesson, int, int], None], lesson: Lesson) -> Progress:
+    return lambda done, total: progress(lesson, done, total)
+
+
+def longest_lag(outcomes: Iterable[Outcome], name: str, cell: str) -> int:
+    """Return the longest lag up to which every lag of a task was learnt by a cell, 0 where the shortest was not."""
+    own = sorted((one.lesson.lag, one.learnt) for one in outcomes if (one.lesson.task, one.lesson.cell) == (name, cell))
+    longest = 0
+    for lag, learnt in own:
+        if not learnt:
+            break
+        longest = lag
+    return longest
