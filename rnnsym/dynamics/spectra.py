@@ -44,12 +44,13 @@ def lyapunov_spectrum(factors: Any, first: int = 0) -> Float:
     return -np.sort(-total / (steps - first), axis=-1)
 
 
-def log_singular_values(factors: Any) -> Float:
+def log_singular_values(factors: Any, tolerance: float = SETTLED) -> Float:
     """The logarithms ln σ_i of J_T ⋯ J_1, (…, N), largest first; −∞ for those that are zero.
 
     Passes of QR decompositions through the factors, forth and back in turn, make the triangular factors diagonal: each
-    pass is a step of the QR iteration on the product's square, done without forming it. Where two values differ by
-    less than 1e-5 of themselves the iteration cannot tell them apart. Errors: as for ``lyapunov_spectrum``.
+    pass is a step of the QR iteration on the product's square, done without forming it, until none of the logarithms
+    changes by more than ``tolerance``. Where two values are so close that the iteration cannot part them, both come
+    out between them. Errors: as for ``lyapunov_spectrum``.
     (Stewart 1997, On graded QR decompositions of products of matrices, ETNA 5.)
 
     >>> log_singular_values([np.diag([1e-300, 1.0])] * 3).round(6)
@@ -63,7 +64,7 @@ def log_singular_values(factors: Any) -> Float:
         logs = np.sum([_logs(one) for one in triangles], axis=0)
         with np.errstate(invalid="ignore"):
             change = np.where(logs == before, 0.0, np.abs(logs - before))
-        if change.max() <= SETTLED:
+        if change.max() <= tolerance:
             break
         before = logs
     return -np.sort(-before if np.isnan(logs).any() else -logs, axis=-1)

@@ -124,7 +124,7 @@ def _bands(
         raise DataError(f"a study needs at least one draw and one radius, but has {draws.count} and {len(radii)}")
     seeds = range(draws.seed * draws.count, (draws.seed + 1) * draws.count)
     found = [[_measured(network, sizes, radius, seed, draws, measure) for seed in seeds] for radius in radii]
-    return tuple(_order_statistics(np.array([[one[place] for one in row] for row in found]))
+    return tuple(order_statistics(np.array([[one[place] for one in row] for row in found]))
                  for place in range(len(found[0][0])))
 
 
@@ -136,7 +136,7 @@ def _measured(
     return measure(parameters, inputs, targets)
 
 
-def _order_statistics(values: Float) -> Band:
+def order_statistics(values: Float) -> Band:
     """Take ranks over axis 1, (settings, draws, m): no interpolation, which would make NaN of two −∞."""
     ranked, last = np.sort(values, axis=1), values.shape[1] - 1
     low = round(TAIL * last)

@@ -28,12 +28,13 @@ DEVIATIONS = 5.0  # standard deviations of the estimate: by chance once in 1.7 m
 ROUNDING = 1e-13  # of WᵀW, sums of 300 products of size 1/300
 EDGE = 0.05  # the spectral radius of 300 units strays from the circular law's edge by about n^(-1/2) of it
 
-DRAWN = ["small_random", "xavier_uniform", "xavier_normal", "he_uniform", "he_normal", "pytorch"]
+DRAWN = ["small_random", "lecun_normal", "xavier_uniform", "xavier_normal", "he_uniform", "he_normal", "pytorch"]
 LAWS: dict[str, Callable[[float, float, float], float]] = {
     "small_random": lambda fan_in, fan_out, units: 1e-4,
     "xavier_uniform": lambda fan_in, fan_out, units: 2 / (fan_in + fan_out),
     "xavier_normal": lambda fan_in, fan_out, units: 2 / (fan_in + fan_out),
     "he_uniform": lambda fan_in, fan_out, units: 2 / fan_in,
+    "lecun_normal": lambda fan_in, fan_out, units: 1 / fan_in,
     "he_normal": lambda fan_in, fan_out, units: 2 / fan_in,
     "pytorch": lambda fan_in, fan_out, units: 1 / (3 * units),
 }
