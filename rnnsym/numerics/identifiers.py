@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import re
 from typing import Any
 
 from rnnsym.calculus.notation import Adjoint
@@ -12,16 +13,18 @@ from rnnsym.model.activations import activations
 from rnnsym.model.expressions import Constant, Parameter, Variable, t
 from rnnsym.numerics.functions import helpers
 
+NUMPY = [name for entry in activations.values() for name in re.findall(r"np\.(\w+)", entry.numpy)]
 RESERVED = frozenset({
     "np", "parameters", "inputs", "targets", "initial_state", "lengths", "wrt", "given", "active", "last", "tape",
     "batch", "steps", "gradients", "value", "state", "forward", "readout", "predict", "loss", "losses",
     "value_and_grad", "step", "PARAMETERS", "d_inputs", "d_reversed", "from_the_end", "decode", "start", "previous",
     "order", "history", "rows", "history_forward", "seen", "turned", "weights", "all_weights", "values",
     "target_lengths", "tape_decode", "tape_from_the_end", "active_decode", "active_from_the_end", "state_decode",
-    "state_from_the_end", "past", "first", "block", "BLOCK", "merged", "joined", "side_by_side", "ONE", "logistic",
-    "d_from_the_end",
-    *dir(builtins), *keyword.kwlist, *keyword.softkwlist, *activations, *helpers,
-    "round_half_up",
+    "state_from_the_end", "past", "first", "block", "BLOCK", "WIDE", "alone", "forward_one", "decode_one",
+    "from_the_end_one", "backward", "backward_one", "back_from_the_end", "back_from_the_end_one",
+    "back_from_decode", "back_from_decode_one", "d_state", "d_start", "loop_gradients", "add", "subtract",
+    "multiply", "negative", "reciprocal", "matmul", "stacked", "whole", "turns", "parts", "d_from_the_end",
+    *dir(builtins), *keyword.kwlist, *keyword.softkwlist, *activations, *helpers, *NUMPY,
 })
 
 
@@ -39,6 +42,10 @@ class Identifiers:
             self._given[canonical] = self._free(_wish(canonical))
         return self._given[canonical]
 
+    def reserve(self, key: Any, name: str) -> None:
+        """Give a key a reserved identifier."""
+        self._given[key] = name
+
     def derived(self, prefix: str, key: Any) -> str:
         """Return the identifier of something that belongs to ``key``, such as its gradient."""
         return self((prefix, _canonical(key)))
@@ -50,9 +57,12 @@ class Identifiers:
             self._given[canonical] = self._free(f"{self(key)}_t")
         return self._given[canonical]
 
-    def fresh(self, wish: str) -> str:
-        """Return an identifier that nothing else has."""
-        return self._free(wish)
+    def local(self, wish: str, key: Any) -> str:
+        """Return the identifier of what several functions each have of their own, such as a spare array."""
+        known = ("local", wish, key)
+        if known not in self._given:
+            self._given[known] = self._free(wish)
+        return self._given[known]
 
     def _free(self, wish: str) -> str:
         while wish in self._taken:

@@ -33,12 +33,12 @@ def _broken_statement(line: str) -> Iterator[str]:
 
 
 def filled(line: str, hanging: str = "    ") -> Iterator[str]:
-    """Break ``line`` at spaces, but not around the = of ``(a) = (b)`` or the in of ``for (a) in zip(b)``.
+    """Break ``line`` at spaces, but not around the = of ``(a) = (b)`` or an in.
 
     Generated code has no space inside a string.
     """
     indent = line[: len(line) - len(line.lstrip())]
-    words = line.strip().replace(") = ", ")\0=\0").replace(") in ", ")\0in\0").split(" ")
+    words = re.sub(r"^for ", "for\0", line.strip()).replace(") = ", ")\0=\0").replace(" in ", "\0in\0").split(" ")
     current = indent + words[0]
     for word in words[1:]:
         if len(current) + 1 + len(word) > WIDTH:

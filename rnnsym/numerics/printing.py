@@ -52,7 +52,7 @@ class BatchPrinter(NumPyPrinter):
         """Print an operand, in parentheses where it binds less tightly than ``level``."""
         code = str(self._print(node))
         loose = _levels.get(type(node), ATOM) < level or (code.startswith("-") and level > SUM)
-        return f"({code})" if loose else code
+        return f"({code})" if loose and not code.isidentifier() else code
 
     def aligned(self, node: ex.Expression, rank: int, level: int) -> str:
         """Print an elementwise operand; a scalar of each sequence gets an axis to meet a vector's entries."""
