@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import rnnsym
-from benchmarks import c_by_hand, frameworks, plain, tuned, tuned_gru
+from benchmarks import c_by_hand, frameworks, plain, tuned, tuned_features, tuned_gru, tuned_one
 from rnnsym.errors import RnnsymError
 
 OURS = ("rnnsym numpy", "rnnsym numba")
@@ -20,6 +20,7 @@ AGREEMENT = 1e-12  # relative to the largest entry: two orders of summation of t
 LONG = 2000  # steps from which autograd's graph takes tens of seconds and is left out
 Shape = tuple[int, int, int, int]
 Run = Callable[[], Any]
+Functions = Mapping[str, Callable[[Any, Any, Any], Any]]
 Start = Callable[[str, dict[str, Any], Any, Any], Run]
 
 
@@ -53,8 +54,13 @@ def _backend_missing(backend: str) -> str | None:
     return None
 
 
-def _by_hand(functions: Mapping[str, Callable[..., Any]]) -> Start:
+def _by_hand(functions: Functions) -> Start:
     return lambda cell, p, inputs, targets: lambda: functions[cell](p, inputs, targets)
+
+
+def _tuned(cell: str, p: dict[str, Any], inputs: Any, targets: Any) -> Run:
+    batched: Functions = {"simple": tuned.simple, "lstm": tuned_features.lstm, "gru": tuned_gru.gru}
+    return _by_hand(tuned_one.cells if len(inputs) == 1 else batched)(cell, p, inputs, targets)
 
 
 def _numba_by_hand(cell: str, p: dict[str, Any], inputs: Any, targets: Any) -> Run:
@@ -74,7 +80,7 @@ def _needs_compiler() -> str | None:
 contestants: dict[str, Contestant] = {
     **{f"rnnsym {one}": Contestant(partial(_ours, one), partial(_backend_missing, one)) for one in ("numpy", "numba")},
     PLAIN: Contestant(_by_hand(plain.loops)),
-    "tuned NumPy": Contestant(_by_hand({"simple": tuned.simple, "lstm": tuned.lstm, "gru": tuned_gru.gru})),
+    "tuned NumPy": Contestant(_tuned),
     "autograd": Contestant(frameworks.with_autograd, _needs("autograd"), LONG),
     "PyTorch loop": Contestant(frameworks.with_torch_loop, _needs("torch")),
     "PyTorch layer": Contestant(frameworks.with_torch_layer, _needs("torch")),

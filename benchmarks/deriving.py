@@ -63,8 +63,8 @@ FIRST = """
 import sys, time
 import rnnsym, rnnsym.api
 from rnnsym.writing import latex
-network = rnnsym.Network(rnnsym.cells["lstm"])
 start = time.perf_counter()
+network = rnnsym.Network(rnnsym.cells["lstm"])
 document = rnnsym.derive(network, steps=None)
 document.latex()
 rnnsym.compile(network)

@@ -22,8 +22,7 @@ class Times:
 
     def medians(self) -> dict[str, float]:
         """The median seconds of each contestant."""
-        names = dict.fromkeys(name for one in self.rounds for name in one)
-        return {name: statistics.median(one[name] for one in self.rounds if name in one) for name in names}
+        return {name: statistics.median(one[name] for one in self.rounds if name in one) for name in self.rounds[0]}
 
     def ratio(self, name: str, base: str) -> float:
         """The median over the rounds of both of one's time to the other's: what disturbs a round cancels out."""
@@ -44,7 +43,7 @@ def interleaved(contestants: Mapping[str, Callable[[], object]], seconds: float,
             break
         order.shuffle(waiting)  # nobody always runs in the wake of the same other
         times = {name: _sample(contestants[name], repeats[name]) for name in waiting}
-        rounds.append({name: whole / repeats[name] for name, whole in times.items()})
+        rounds.append({name: times[name] / repeats[name] for name in contestants if name in times})
         for name, whole in times.items():
             spent[name] += whole
     return Times(rounds)
