@@ -1,20 +1,30 @@
-"""Deriving against ``sympy.diff`` of the nested loss, and the time from a network to its code."""
+"""Deriving: from a network's text to its code, to a derivation for every T, and against ``sympy.diff``."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import sympy
 from sympy.core.cache import clear_cache
 
 import rnnsym
-from benchmarks.timing import medians
+from benchmarks.timing import interleaved
 from rnnsym.calculus.unrolling import graph_of
 from rnnsym.evidence.oracles import nested_loss
 from rnnsym.writing.sections import derivation
 
 NETWORK = rnnsym.Network(rnnsym.cells["simple"])
+MATRIX_LEVEL = "matrix level"  # nothing here depends on T or n: T is a symbol, or does not occur
+
+
+def fresh(cell: str) -> Any:
+    """Return the network made anew from its text, so that nothing that was kept with an earlier one helps."""
+    known = rnnsym.cells[cell]
+    return rnnsym.Network(rnnsym.Cell.from_equations(known.name, known.text))
 
 
 def sympy_gradient(steps: int) -> list[Any]:
@@ -25,15 +35,53 @@ def sympy_gradient(steps: int) -> list[Any]:
     return [sympy.diff(loss, symbol) for symbol in entries[weight].reshape(-1)] if weight in entries else []
 
 
-def measured(seconds: float) -> dict[str, float]:
-    """Return the median seconds of deriving and emitting."""
-    runs: dict[str, Callable[[], object]] = {
-        "the code of an LSTM": lambda: rnnsym.compile(rnnsym.Network(rnnsym.cells["lstm"])),
-        "derivation, T = 3": lambda: derivation(NETWORK, 3),
-        "derivation, T = 3, every line checked": lambda: rnnsym.derive(NETWORK, 3),
-        "derivation, T = 100": lambda: derivation(NETWORK, 100),
-        "derivation, T = 100, every line checked": lambda: rnnsym.derive(NETWORK, 100),
-        "sympy.diff of the nested loss, T = 3": lambda: sympy_gradient(3),
-        "sympy.diff of the nested loss, T = 4": lambda: sympy_gradient(4),
-    }
-    return medians(runs, seconds)
+def cases() -> dict[str, tuple[str, Callable[[], object]]]:
+    """Return {what: (kind, call)}."""
+    found: dict[str, tuple[str, Callable[[], object]]] = {}
+    for cell in ("simple", "lstm", "gru"):
+        found[f"{cell}: text to code"] = MATRIX_LEVEL, partial(_code, cell)
+        found[f"{cell}: derivation, any T"] = MATRIX_LEVEL, partial(_document, cell, None)
+    for steps in (3, 1000):
+        found[f"lstm: derivation that lists T = {steps}"] = "unrolled", partial(_document, "lstm", steps)
+    found["simple: derivation, T = 100, every line checked"] = "checked", lambda: rnnsym.derive(NETWORK, 100)
+    found["lstm: derivation and proof for any T, checked"] = "checked", lambda: rnnsym.derive(fresh("lstm"), None)
+    for steps in (3, 4):
+        found[f"simple, n = 2: sympy.diff of the nested loss, T = {steps}"] = "sympy", partial(
+            sympy_gradient, steps)
+    return found
+
+
+def _code(cell: str) -> object:
+    return rnnsym.compile(fresh(cell))
+
+
+def _document(cell: str, steps: int | None) -> object:
+    return derivation(fresh(cell), steps)
+
+
+FIRST = """
+import sys, time
+import rnnsym, rnnsym.api
+from rnnsym.writing import latex
+start = time.perf_counter()
+network = rnnsym.Network(rnnsym.cells["lstm"])
+document = rnnsym.derive(network, steps=None)
+document.latex()
+rnnsym.compile(network)
+print(time.perf_counter() - start if document.proved else "unproved")
+"""
+FIRST_NAME = "lstm: derivation, proof, LaTeX and code for any T, in a new process after import"
+
+
+def first_time() -> float:
+    """Return the seconds of derivation, proof, LaTeX and code of an LSTM in a new process, import not counted."""
+    done = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def measured(seconds: float) -> list[dict[str, Any]]:
+    """Return name, kind and median seconds of each."""
+    known = cases()
+    times = interleaved({name: call for name, (_, call) in known.items()}, seconds).medians()
+    rows = [{"name": name, "kind": known[name][0], "seconds": value} for name, value in times.items()]
+    return [*rows, {"name": FIRST_NAME, "kind": "first", "seconds": sorted(first_time() for _ in range(5))[2]}]

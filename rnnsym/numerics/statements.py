@@ -113,7 +113,7 @@ class Statements:
         return self._named[matrix]
 
     def spare(self, shape: Any, depth: int) -> str:
-        """Return the name of an array for what lies between."""
+        """Return the name of an array for what lies between, in one step: bulk statements make new arrays instead."""
         key = ("spare", shape, depth)
         if key not in self._named:
             self._named[key] = self.names.local("spare" if depth == 0 else f"spare_{depth}", key)
@@ -153,7 +153,7 @@ class Statements:
         call = "subtract" if negative else "add"
         if _is_atom(bare):
             return [self.call(call, left, self.operand(bare), out=out)]
-        if not self.printer.batched(bare) or bare.rank == 0:
+        if not self.printer.batched(bare) or bare.rank == 0 or (self.bulk and left == out):
             return [self.call(call, left, self.printer.inner(bare, PRODUCT), out=out)]
         place = out if left != out else self.spare(bare.shape, depth)
         return [*self.into(place, bare, depth + (place != out)), self.call(call, left, place, out=out)]
@@ -164,7 +164,7 @@ class Statements:
         for operand in order:
             if _is_atom(operand):
                 code = self.operand(operand)
-            elif not self.printer.batched(operand):
+            elif not self.printer.batched(operand) or (self.bulk and current):
                 code = self.printer.inner(operand, ATOM)
             elif not current:
                 lines += self.into(out, operand, depth)
