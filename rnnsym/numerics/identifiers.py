@@ -57,6 +57,10 @@ class Identifiers:
             self._given[canonical] = self._free(f"{self(key)}_t")
         return self._given[canonical]
 
+    def fresh(self, wish: str) -> str:
+        """Return an identifier that nothing else has."""
+        return self._free(wish)
+
     def local(self, wish: str, key: Any) -> str:
         """Return the identifier of what several functions each have of their own, such as a spare array."""
         known = ("local", wish, key)
