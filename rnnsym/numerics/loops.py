@@ -181,7 +181,7 @@ class LoopEmitter:
     def _input(self, one: bool) -> Iterator[str]:
         reads = self.graph.loop.reads
         if reads is not None:
-            code = f"{self.sequence}[0]" if one else f"np.ascontiguousarray({self.sequence}.swapaxes(0, 1))"
+            code = f"{self.sequence}[0]" if one else f"{self.sequence}.swapaxes(0, 1)"
             yield f"    {self.names(reads)} = {code}"
 
     def _backward(self, form: ReturnEmitter) -> Iterator[str]:

@@ -85,7 +85,7 @@ class ReturnEmitter:
             if not self._is_state(update.target) and update.target not in self.plan.stored:
                 lines.append(f"{self.names(update.target)} = {self.step.empty(update.target.shape)}")
         lines += [*self._starts(), *self.bulk.needs.values(), *self.step.before_the_loop()]
-        lines.append(f"block = max(1, BLOCK // {states[0]}.size)")
+        lines.append(f"block = block_of(steps, {states[0]}.size)")
         lines.append("for first in reversed(range(0, steps, block)):")
         lines.append("    past = slice(first, min(first + block, steps))")
         return [*lines, *(f"    {line}" for line in loop), *self._results()]

@@ -90,6 +90,8 @@ class Statements:
                 return self._function(out, value, depth)
             case MatrixProduct() if (pair := vector_and_matrix(value)) and _is_atom(pair[0]):
                 vector, matrix = self.code(pair[0]), self.matrix(pair[1])
+                if self.bulk and not self.one:  # steps and sequences as the rows of one product
+                    return [f"np.matmul(merged({vector}), {matrix}, out=merged({out}))"]
                 return [f"np.matmul({vector}, {matrix}, out={out})" if self.bulk else
                         f"{vector}.dot({matrix}, {out})"]
         return [f"{out}[...] = {self.code(value)}"]
