@@ -52,8 +52,9 @@ def alone(sequences, lengths):
 
 BLOCK_OF = '''
 def block_of(steps, size):
-    """Return how many steps a block has: of all few enough that what is made for it counts little."""
-    return max(1, min(BLOCK // size, steps // 10 + FEW // size))
+    """Return how many steps a block has: few beside all, so that what is made for it takes little memory."""
+    most = max(1, min(BLOCK // size, steps // 12 + FEW // size))
+    return -(-steps // -(-steps // most))  # no block is much shorter than the others
 '''
 
 
@@ -77,7 +78,7 @@ def head(setting: Setting) -> Iterator[str]:
     yield "import numpy as np"
     yield ""
     yield "BLOCK = 24_000  # numbers of one quantity in a block of steps, so that a block's arrays stay in the cache"
-    yield "FEW = 1500  # numbers that need no block of their own, since they are fewer than those of the weights"
+    yield "FEW = 850  # numbers of one quantity that are a block however few steps there are"
     yield from broken([f"PARAMETERS = {tuple_of(f'{chr(34)}{p.name}{chr(34)}' for p in network.parameters)}"])
     yield from (f"{names(c)} = {float(c.value)!r}" for c in network.constants)
     yield from (f"\n{helpers[name].rstrip()}" for name in sorted(setting.printer.functions) if name in helpers)

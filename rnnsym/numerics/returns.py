@@ -84,8 +84,8 @@ class ReturnEmitter:
         for update in self.plan.updates:
             if not self._is_state(update.target) and update.target not in self.plan.stored:
                 lines.append(f"{self.names(update.target)} = {self.step.empty(update.target.shape)}")
-        lines += [*self._starts(), *self.bulk.needs.values(), *self.step.before_the_loop()]
         lines.append(f"block = block_of(steps, {states[0]}.size)")
+        lines += [*self._starts(), *self._rooms(), *self.bulk.needs.values(), *self.step.before_the_loop()]
         lines.append("for first in reversed(range(0, steps, block)):")
         lines.append("    past = slice(first, min(first + block, steps))")
         return [*lines, *(f"    {line}" for line in loop), *self._results()]
@@ -169,22 +169,33 @@ class ReturnEmitter:
     def _slopes(self) -> Iterator[str]:
         for variable in self.given:
             yield f"{self.names(variable)} = {self._all(variable)}[past]"
-        joint = {d for group in self.groups for d in adjoints_of(group)}
+        if self._in_blocks():
+            yield f"{tuple_of(map(self._name, self._in_blocks()))} = (room[:past.stop - first] for room in rooms)"
         for group in self.groups:
-            members = [self.names(Adjoint(m)) for m in group.members]
-            yield from Joint(self.step, group, "d_").arrays(members, "past.stop - first")
+            joint, members = Joint(self.step, group, "d_"), [self.names(Adjoint(m)) for m in group.members]
+            room = joint.name("room_of") + ("[:past.stop - first]" if self.one else "[:, :past.stop - first]")
+            yield from joint.arrays(members, room)
         if self.plan.slopes:
             yield "# the slopes of all steps of the block; what bears the name of a δ becomes it in the loop"
         for slope, value in self.plan.slopes.items():
-            place = self._place(slope)
-            yield f"{self._name(place)}{'[...]' if place in joint else ''} = {self.bulk.code(value)}"
-        placed = {self._place(slope) for slope in self.plan.slopes}
-        for target in (u.target for u in self.plan.updates if u.target in self.plan.stored):
-            if target not in placed | joint:
-                yield f"{self._name(target)} = {self.step.empty(target.shape, 'past.stop - first')}"
-        for s in self.graph.states:  # a state's δ that nothing within its step reaches
-            if Adjoint(s) in self.plan.stored and all(u.target != Adjoint(s) for u in self.plan.updates):
-                yield f"{self._name(Adjoint(s))} = {self.step.empty(s.shape, 'past.stop - first')}"
+            yield f"# {self._name(self._place(slope))} = {self.bulk.code(value)}"
+            yield from self.bulk.into(self._name(self._place(slope)), value)
+
+    def _in_blocks(self) -> list[Any]:
+        """The slopes and δ's that have an array of their own for the steps of a block."""
+        joint = {d for group in self.groups for d in adjoints_of(group)}
+        placed = [self._place(slope) for slope in self.plan.slopes]
+        stored = [u.target for u in self.plan.updates if u.target in self.plan.stored]
+        states = [Adjoint(s) for s in self.graph.states if Adjoint(s) in self.plan.stored]
+        return [key for key in dict.fromkeys((*placed, *stored, *states)) if key not in joint]
+
+    def _rooms(self) -> Iterator[str]:
+        """The lines that make the arrays of a block."""
+        if self._in_blocks():
+            yield f"rooms = {tuple_of(self.step.empty(key.shape, 'block') for key in self._in_blocks())}"
+        for group in self.groups:
+            joint = Joint(self.step, group, "d_")
+            yield f"{joint.name('room_of')} = np.empty({joint.shape.format(steps='block')})"
 
     def _steps(self, active: str) -> Iterator[str]:
         lines = list(self._masked(active))
