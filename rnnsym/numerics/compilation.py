@@ -15,6 +15,7 @@ from rnnsym.errors import DataError, DerivationError
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.numerics.arrays import Float
+from rnnsym.numerics.checkpoints import CheckpointEmitter
 from rnnsym.numerics.emission import numpy_source
 from rnnsym.numerics.fitting import Fitting, all_finite
 from rnnsym.numerics.loading import load_source
@@ -42,9 +43,10 @@ class CompiledNetwork:
     backend: str
     source: str
     _module: ModuleType = field(repr=False, compare=False)
+    checkpoints: bool = False
 
-    def __reduce__(self) -> tuple[Callable[..., CompiledNetwork], tuple[Network, str]]:
-        return compile_network, (self.network, self.backend)  # a module can be neither pickled nor copied: made again
+    def __reduce__(self) -> tuple[Callable[..., CompiledNetwork], tuple[Network, str, bool]]:
+        return compile_network, (self.network, self.backend, self.checkpoints)  # a module can be neither pickled nor copied: made again
 
     def loss(
         self,
@@ -219,9 +221,11 @@ def _registers(initial_state: dict[str, Float] | None, network: Network) -> dict
     return found
 
 
-def compile_network(network: Network, backend: str = "numpy") -> CompiledNetwork:
+def compile_network(network: Network, backend: str = "numpy", checkpoints: bool = False) -> CompiledNetwork:
     """Return ``network`` as functions; the module is made from the derivation, one step's expressions in a loop over T.
 
+    With ``checkpoints`` the way back keeps the states of about √T steps and makes the others again: memory beside the
+    arguments grows as √T, time by one more run forward.
     Raises DerivationError for an unknown backend, and for a parameter that bears the name of another gradient.
     """
     if backend not in BACKENDS:
@@ -230,5 +234,6 @@ def compile_network(network: Network, backend: str = "numpy") -> CompiledNetwork
     for parameter in network.parameters:
         if parameter.name in clashes:
             raise DerivationError(f"the parameter {parameter.name!r} bears the name of another gradient: rename it")
-    source = numpy_source(graph_of(network))
-    return CompiledNetwork(network, backend, source, load_source("rnnsym_generated", source))
+    graph = graph_of(network)
+    source = CheckpointEmitter(graph).source() if checkpoints else numpy_source(graph)
+    return CompiledNetwork(network, backend, source, load_source("rnnsym_generated", source), checkpoints)

@@ -206,8 +206,12 @@ class ForwardEmitter:
     def _activated(self) -> list[tuple[str, Variable]]:
         return [(function, member) for group in self.plan.groups for function, run in group.runs for member in run]
 
-    def results(self, tape: list[str]) -> Iterator[str]:
-        """The lines that give back the last states, the quantities of every step, the tape and the mask."""
+    def results(self, tape: list[str], *, resumable: bool) -> Iterator[str]:
+        """The lines that give back the last states, the quantities of every step, the tape and the mask.
+
+        A ``resumable`` loop also gives the states from which further steps go on: of a sequence that has ended, those
+        before its last step, since that is repeated.
+        """
         last = "[-1:]" if self.one else "[-1]"
         states = [f"{self.names(s)}{last}" for s in self.graph.states]
         if self.kept:
@@ -216,7 +220,20 @@ class ForwardEmitter:
             yield f"history = [{', '.join(shaped)}]  # (batch, steps, …)"
         rows = self.joints.taped()
         yield f"tape = {tuple_of(f'{name}[:-1]' if name in rows else name for name in tape)}"
-        yield f"return {tuple_of(states)}, {'history, ' * bool(self.kept)}tape, {'None' if self.one else 'active'}"
+        found = f"{tuple_of(states)}, {'history, ' * bool(self.kept)}tape, {'None' if self.one else 'active'}"
+        if not resumable:
+            yield f"return {found}"
+            return
+        if not self.one:
+            yield "goes_on = None if lengths is None else np.asarray(lengths) > steps"
+        yield f"return {found}, {tuple_of(map(self._resumed, self.graph.states))}"
+
+    def _resumed(self, state: Variable) -> str:
+        last = f"{self.names(state)}{'[-1:]' if self.one else '[-1]'}"
+        if self.one or not self.looks_back(state):
+            return last
+        mask = "goes_on" + "[:, None]" * state.rank
+        return f"{last} if goes_on is None else np.where({mask}, {last}, {self.names(self.before(state))}[-1])"
 
 
 def loop_over(arrays: dict[str, str]) -> list[str]:

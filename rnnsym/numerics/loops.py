@@ -28,7 +28,8 @@ class LoopEmitter:
     """
 
     def __init__(self, setting: Setting, recursion: LoopRecursion, function: str, kept: tuple[Variable, ...],
-                 outside: tuple[Variable, ...], given: tuple[Variable, ...]) -> None:
+                 outside: tuple[Variable, ...], given: tuple[Variable, ...], *, resumable: bool = False) -> None:
+        self.resumable = resumable
         self.setting, self.function, self.kept = setting, function, kept
         self.outside, self.given = outside, given
         self.graph: LoopGraph = recursion.graph
@@ -81,7 +82,7 @@ class LoopEmitter:
     def results(self) -> str:
         """What a call of the loop's function is assigned to."""
         kept = ["history"] if self.kept else []
-        return ", ".join([self.state, *kept, self.tape, self.active])
+        return ", ".join([self.state, *kept, self.tape, self.active, *(["going_on"] if self.resumable else [])])
 
     @property
     def _suffix(self) -> str:
@@ -144,7 +145,7 @@ class LoopEmitter:
         yield from self._input(one)
         if self.starts_late:
             yield f"    {tuple_of(self.names(s) for s in self.setting.encoder_states)} = start"
-        yield from (f"    {line}" for line in (*body, *forward.results(form.tape())))
+        yield from (f"    {line}" for line in (*body, *forward.results(form.tape(), resumable=self.resumable)))
 
     def _dispatch(self) -> Iterator[str]:
         if self.graph.loop.reverse:
@@ -206,14 +207,15 @@ class LoopEmitter:
         outside = [self.names.derived("out", Adjoint(s)) for s in self.outside]
         return [*outside, *(self.names.derived("all", v) for v in self.given)]
 
-    def call_back(self, d_state: str, extra: Iterable[str]) -> Iterator[str]:
-        """The lines that go back through the loop."""
+    def call_back(self, d_state: str, extra: Iterable[str], source: tuple[str, str] | None = None,
+                  results: str = "loop_gradients, d_start") -> Iterator[str]:
+        """The lines that go back through the loop; ``source`` names its sequences and their lengths."""
         more = "".join(f", {one}" for one in extra)
         batch = f"{self.back}(parameters, {self.tape}, {self.active}, {d_state}{more}, wrt)"
         if len(self.forms) == 1:
-            yield f"    loop_gradients, d_start = {batch}"
+            yield f"    {results} = {batch}"
             return
-        yield f"    if {self.alone('state[0]' if self.starts_late else 'inputs', self.lengths)}:"
-        yield f"        loop_gradients, d_start = {self.back}_one(parameters, {self.tape}, {d_state}{more}, wrt)"
+        yield f"    if {self.alone(*source or ('state[0]' if self.starts_late else 'inputs', self.lengths))}:"
+        yield f"        {results} = {self.back}_one(parameters, {self.tape}, {d_state}{more}, wrt)"
         yield "    else:"
-        yield f"        loop_gradients, d_start = {batch}"
+        yield f"        {results} = {batch}"
