@@ -75,8 +75,9 @@ def derive_bounds(network: Network, seed: int = 0) -> Derivation:
 def compile(network: Network, backend: str = "numpy", *, checkpoints: bool = False) -> CompiledNetwork:
     """L(θ) and ∂L/∂θ as functions of arrays; ``.source`` is the module they run. Errors: see ``CompiledNetwork``.
 
-    With ``checkpoints`` states are kept every √T steps or so, and the way back makes the steps between them again: memory
-    beside the arguments grows as √T, time by a third or so. DerivationError for networks of two loops or fed outputs.
+    With ``checkpoints`` states are kept every √T steps or so, and the way back makes the steps between them again:
+    memory beside the arguments grows as √T, time by a third or so. DerivationError where outputs are fed back or loops
+    are two.
 
     >>> import rnnsym
     >>> run = rnnsym.compile(rnnsym.Network(rnnsym.cells["simple"]))

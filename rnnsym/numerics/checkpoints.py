@@ -18,7 +18,7 @@ from rnnsym.numerics.setting import tuple_of
 
 STRETCH = '''
 def stretch(inputs, lengths, first, stop):
-    """Return some steps of the inputs, and how long each sequence is from there; one that has ended repeats its last."""
+    """Return some steps of the inputs, and the lengths from there; a sequence that has ended repeats its last input."""
     if lengths is None:
         return inputs[:, first:stop], None
     at = np.minimum(np.arange(first, stop), np.asarray(lengths)[:, None] - 1)
@@ -47,7 +47,7 @@ class CheckpointEmitter(Emitter):
 
     def _checkpoints(self) -> Iterator[str]:
         yield "def checkpoints(parameters, inputs, initial_state, lengths):"
-        yield '    """Return (first step, stop, states before) of each of about √steps stretches, and the last state."""'
+        yield '    """Return (first, stop, states before) of each of about √steps stretches, and the last state."""'
         yield "    steps = inputs.shape[1]"
         yield "    count, starts, given = max(1, round(steps**0.5)), [], initial_state"
         yield "    for first in range(0, steps, count):"
@@ -77,7 +77,20 @@ class CheckpointEmitter(Emitter):
     def _loss(self) -> Iterator[str]:
         yield f"def loss(parameters, inputs, targets, {OPTIONAL}):"
         yield '    """Return the mean loss over the batch."""'
-        yield "    return value_and_grad(parameters, inputs, targets, initial_state, lengths, ())[0]"
+        yield "    starts, state = checkpoints(parameters, inputs, initial_state, lengths)"
+        if not self.graph.every:
+            yield from self._losses_of()
+            yield "    batch = len(inputs)"
+            yield f"    return {self._value}"
+            return
+        yield from self._share()
+        yield "    value = 0.0"
+        yield "    for first, stop, given in starts:"
+        yield "        part, left = stretch(inputs, lengths, first, stop)"
+        yield f"        {self._forward('given')}"
+        yield from (f"    {line}" for line in self._losses_of_stretch("targets[:, first:stop]"))
+        yield f"        value += {self._value}"
+        yield "    return value"
 
     def _value_and_grad(self) -> Iterator[str]:
         yield f"def value_and_grad(parameters, inputs, targets, {OPTIONAL}, wrt=PARAMETERS):"
@@ -95,7 +108,8 @@ class CheckpointEmitter(Emitter):
             yield "        value += own_value"
         else:
             yield f"        {self._forward('given')}"
-            yield from (f"    {line}" for line in self.loops[0].call_back("d_state", [], ("part", "left"), "own, d_state"))
+            back = self.loops[0].call_back("d_state", [], ("part", "left"), "own, d_state")
+            yield from (f"    {line}" for line in back)
         if self._reads_vectors:
             yield "        if d_inputs is not None:"
             yield '            d_inputs[:, first:stop] = own.pop("inputs")'
@@ -120,20 +134,27 @@ class CheckpointEmitter(Emitter):
 
     def _at_every_step(self) -> Iterator[str]:
         yield "    value, gradients, d_state = 0.0, {}, tuple(np.zeros_like(values) for values in state)"
+        yield from self._share()
+
+    def _share(self) -> Iterator[str]:
         mean = self.network.over_steps == "mean"
         counts = "(inputs.shape[1] if lengths is None else np.asarray(lengths)[:, None])"
         yield f"    share = np.full((len(inputs), 1), 1.0 / len(inputs)){f' / {counts}' * mean}  # of each output"
+
+    def _losses_of_stretch(self, targets: str) -> Iterator[str]:
+        """The lines from a stretch's history to what its losses are computed of."""
+        active = self.loops[0].active
+        yield from self._seen()
+        yield f"    {tuple_of(self._readout_names())} = readout(parameters, rows)"
+        yield f"    {self.names(self.graph.target)} = {targets}.reshape(batch * steps, -1)"
+        yield f"    counted = np.ones((batch, steps)) if {active} is None else {active}"
+        yield f"    {self.names(self.weight)} = (counted * share).ravel()"
 
     def _stretch_back(self) -> Iterator[str]:
         yield "def stretch_back(parameters, inputs, targets, initial_state, lengths, share, d_state, wrt):"
         yield '    """Return the losses of some steps, {name: gradient}, and δ before them; d_state is δ after them."""'
         yield f"    {self._forward('', 'inputs, initial_state, lengths')}"
-        target, weight, active = self.names(self.graph.target), self.names(self.weight), self.loops[0].active
-        yield from self._seen()
-        yield f"    {tuple_of(self._readout_names())} = readout(parameters, rows)"
-        yield f"    {target} = targets.reshape(batch * steps, -1)"
-        yield f"    counted = np.ones((batch, steps)) if {active} is None else {active}"
-        yield f"    {weight} = (counted * share).ravel()"
+        yield from self._losses_of_stretch("targets")
         yield f"    value = {self._value}"
         yield from self._from_readout()
         for s in self.loops[0].outside:
@@ -151,5 +172,5 @@ def refuse(network: Network) -> None:
               if shape.decodes else "its outputs are fed back" if network.feeds_back else "it has one step only"
               if shape.one_input else "")
     if reason:
-        raise DerivationError(f"no checkpoints for the network {network.cell.name} ({network.topology}): {reason}; they are "
-                              "made for one loop over the inputs: compile it without checkpoints")
+        raise DerivationError(f"no checkpoints for the network {network.cell.name} ({network.topology}): {reason}; they"
+                              " are made for one loop over the inputs: compile it without checkpoints")

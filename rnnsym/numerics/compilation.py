@@ -46,7 +46,8 @@ class CompiledNetwork:
     checkpoints: bool = False
 
     def __reduce__(self) -> tuple[Callable[..., CompiledNetwork], tuple[Network, str, bool]]:
-        return compile_network, (self.network, self.backend, self.checkpoints)  # a module can be neither pickled nor copied: made again
+        # a module can be neither pickled nor copied: it is made again
+        return compile_network, (self.network, self.backend, self.checkpoints)
 
     def loss(
         self,

@@ -8,11 +8,11 @@ from rnnsym.calculus.adjoints import AdjointRecursion, adjoint_recursion, is_fus
 from rnnsym.calculus.notation import Adjoint
 from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.model.expressions import ONE, Expression, Size, Variable, size, t
-from rnnsym.model.losses import losses
 from rnnsym.numerics.lines import broken
 from rnnsym.numerics.loops import LoopEmitter
 from rnnsym.numerics.preamble import head, helper_functions
 from rnnsym.numerics.products import with_named_products
+from rnnsym.numerics.readouts import losses_function, readout_function
 from rnnsym.numerics.setting import Setting, tuple_of
 
 OPTIONAL = "initial_state=None, lengths=None"
@@ -66,41 +66,18 @@ class Emitter:
     def module(self, more: Iterable[Iterable[str]] = (), helper: str = "") -> str:
         """Return the text of a module with further functions, and their helper, before those that are called."""
         loops = [lines for loop in self.loops for lines in loop.functions()]
-        parts = [*loops, *([] if self.fed else [self._readout()]), self._losses(), *more, self._predict(), self._loss(),
-                 self._value_and_grad()]
+        readout = [] if self.fed else [readout_function(self.setting, self._seen_names())]
+        parts = [*loops, *readout, losses_function(self.setting, self.loss_argument), *more, self._predict(),
+                 self._loss(), self._value_and_grad()]
         bodies = ["\n".join(broken(part)) for part in parts]
-        first = [*helper_functions(self.network, "\n".join(bodies)), *([helper.strip()] if helper else [])]
+        first = [*helper_functions(self.network, "\n".join(bodies)), *filter(None, [helper.strip()])]
         return "\n\n\n".join(["\n".join(head(self.setting)), *first, *bodies]) + "\n"  # the head tells what was used
-
-    def _readout(self) -> Iterator[str]:
-        values = [a.value for a in self.graph.readout]
-        results = self._readout_names()
-        states = self._seen_names()
-        yield "def readout(parameters, state):"
-        yield f'    """Return {", ".join(results)} from the states {", ".join(states)}."""'
-        yield from self.setting.unpack(values)
-        yield from self.setting.sizes([*values, *self.setting.repeated_sizes(self.graph.readout)])
-        yield f"    {tuple_of(states)} = state"
-        for a in self.graph.readout:
-            value = self.setting.value(a.target, a.value, f"len({states[0]})")
-            yield f"    {self.names(a.target)} = {value}  # {self.setting.shape(a.target)}"
-        yield f"    return {tuple_of(results)}"
 
     def _readout_names(self) -> list[str]:
         return [self.names(a.target) for a in self.graph.readout]
 
     def _seen_names(self) -> list[str]:
         return [self.names(s) for loop in self.graph.reading for s in loop.states]
-
-    def _losses(self) -> Iterator[str]:
-        entry, of = losses[self.network.loss], self.loss_argument
-        target = Variable("target", of.shape, of.step)
-        value = entry.value if entry.fused_value is None or of == self.graph.output else entry.fused_value
-        stable = "" if of == self.graph.output else ", from the logit: it neither overflows nor cancels"
-        each = "output" if self.graph.every else "sequence"
-        yield f"def losses({self.names(of)}, {self.names(target)}):"
-        yield f'    """Return the loss of each {each}{stable}."""'
-        yield f"    return {self.code(value(of, target))}  # (batch,)"
 
     def _call_loops(self, target: bool) -> Iterator[str]:
         """Run all loops; ``target`` says whether the targets are at hand, which tell the decoder's steps."""

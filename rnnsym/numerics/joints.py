@@ -35,7 +35,9 @@ class Joint:
     @property
     def shape(self) -> str:
         """The code of an array's shape for ``steps``, which stand first of one sequence and second of a batch."""
-        return f"({{steps}}, {self.count} * {self.size})" if self.one else f"({self.count}, {{steps}}, batch, {self.size})"
+        if self.one:
+            return f"({{steps}}, {self.count} * {self.size})"
+        return f"({self.count}, {{steps}}, batch, {self.size})"
 
     def arrays(self, members: list[str], source: str) -> list[str]:
         """The lines that take the members' arrays, and that of all of a step, out of one."""

@@ -34,7 +34,7 @@ class LoopEmitter:
         self.outside, self.given = outside, given
         self.graph: LoopGraph = recursion.graph
         self.names = setting.names
-        self.forms = [self._form(recursion, one) for one in ([True, False] if self._vectors else [False])]
+        self.forms = [self._form(recursion, one) for one in ([False, True] if self._vectors else [False])]
 
     def _form(self, recursion: LoopRecursion, one: bool) -> ReturnEmitter:
         forward = ForwardEmitter(self.setting, recursion, self.kept, one=one)
@@ -114,9 +114,8 @@ class LoopEmitter:
 
     def functions(self) -> Iterator[Iterator[str]]:
         """The functions that run the loop forward and back."""
-        for form in self.forms:
-            yield self._forward(form)
-            yield self._backward(form)
+        yield from map(self._forward, self.forms)
+        yield from map(self._backward, self.forms)
 
     def _states(self) -> str:
         return ", ".join(self.names(s) for s in self.graph.states)

@@ -61,7 +61,8 @@ def block_of(steps, size):
 def helper_functions(network: Network, text: str) -> list[str]:
     """Return the helpers that a text calls."""
     weights = MEAN_WEIGHTS if network.over_steps == "mean" else SUM_WEIGHTS
-    known = {"weights": weights, "turned": TURNED, "merged": MERGED, "stacked": STACKED, "alone": ALONE, "block_of": BLOCK_OF}
+    known = {"weights": weights, "turned": TURNED, "merged": MERGED, "stacked": STACKED, "alone": ALONE,
+             "block_of": BLOCK_OF}
     return [source.strip() for name, source in known.items() if re.search(rf"\b{name}\(|\({name}, ", text)]
 
 
