@@ -72,15 +72,19 @@ def derive_bounds(network: Network, seed: int = 0) -> Derivation:
     return verify_bounds(bound_derivation(network), seed)
 
 
-def compile(network: Network, backend: str = "numpy") -> CompiledNetwork:
+def compile(network: Network, backend: str = "numpy", *, checkpoints: bool = False) -> CompiledNetwork:
     """L(θ) and ∂L/∂θ as functions of arrays; ``.source`` is the module they run. Errors: see ``CompiledNetwork``.
+
+    With ``checkpoints`` states are kept every √T steps or so, and the way back makes the steps between them again:
+    memory beside the arguments grows as √T, time by a third or so. DerivationError where outputs are fed back or loops
+    are two.
 
     >>> import rnnsym
     >>> run = rnnsym.compile(rnnsym.Network(rnnsym.cells["simple"]))
-    >>> "np.tanh(o_t, out=o_t)" in run.source
+    >>> "tanh(o_t, o_t)" in run.source
     True
     """
-    return compile_network(network, backend)
+    return compile_network(network, backend, checkpoints)
 
 
 def check(

@@ -3,59 +3,24 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from rnnsym.calculus.unrolling import StepGraph, graph_of
-from rnnsym.errors import DataError, DerivationError
+from rnnsym.calculus.unrolling import graph_of
+from rnnsym.errors import BackendWarning, DataError, DerivationError
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.numerics.arrays import Float
-from rnnsym.numerics.emission import numpy_source
+from rnnsym.numerics.backends import Functions, backends
 from rnnsym.numerics.fitting import Fitting, all_finite
 from rnnsym.numerics.forms import Forms
-from rnnsym.numerics.loading import load_source
 from rnnsym.numerics.selection import GradientNames, registers
 from rnnsym.numerics.validation import Arguments, Given, validate
-
-
-class Functions(Protocol):
-    """What a backend makes: functions of validated float64 arrays, all with their batch axis.
-
-    ``loss(parameters, inputs, targets, initial_state=None, lengths=None)`` returns the mean loss, ``value_and_grad`` of
-    the same and ``wrt=(names)`` the loss and {name: fresh gradient}, ``predict(parameters, inputs, …)`` the outputs. A
-    decoder's have ``target_lengths=`` too; ``predict`` is given the targets before the initial state where a teacher
-    forces it, the number of steps where outputs are fed back.
-    """
-
-    loss: Callable[..., Any]
-    predict: Callable[..., Any]
-    value_and_grad: Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class Backend:
-    """How a network is computed: ``make`` returns the source, readable and complete, and its functions.
-
-    ``forms`` says whether calls of small sizes run code of their own in Python's numbers (``numerics.forms``).
-    """
-
-    name: str
-    make: Callable[[StepGraph], tuple[str, Functions]]
-    forms: bool = False
-
-
-def _numpy(graph: StepGraph) -> tuple[str, Functions]:
-    source = numpy_source(graph)
-    return source, load_source("rnnsym_generated", source)
-
-
-backends: Mapping[str, Backend] = MappingProxyType({one.name: one for one in (Backend("numpy", _numpy, forms=True),)})
 
 
 @dataclass(frozen=True)
@@ -77,10 +42,12 @@ class CompiledNetwork:
     backend: str
     source: str
     _functions: Functions = field(repr=False, compare=False)
+    checkpoints: bool = False
     forms: bool = field(default=True, repr=False)
 
-    def __reduce__(self) -> tuple[Callable[..., CompiledNetwork], tuple[Network, str, bool]]:
-        return compile_network, (self.network, self.backend, self.forms)  # a module can be neither copied nor pickled
+    def __reduce__(self) -> tuple[Callable[..., CompiledNetwork], tuple[Network, str, bool, bool]]:
+        # a module can be neither pickled nor copied: it is made again
+        return compile_network, (self.network, self.backend, self.checkpoints, self.forms)
 
     def loss(
         self,
@@ -266,11 +233,16 @@ class CompiledNetwork:
         return f"a value overflowed or left a function's domain within T = {steps} steps: use smaller weights"
 
 
-def compile_network(network: Network, backend: str = "numpy", forms: bool = True) -> CompiledNetwork:
+def compile_network(
+    network: Network, backend: str = "numpy", checkpoints: bool = False, forms: bool = True
+) -> CompiledNetwork:
     """Return ``network`` as functions; the module is made from the derivation, one step's expressions in a loop over T.
 
-    ``forms=False`` has every call run that module, small ones too.
-    Raises DerivationError for an unknown backend, and for a parameter that bears the name of another gradient.
+    With ``checkpoints`` the way back keeps the states of about √T steps and makes the others again: memory beside the
+    arguments grows as √T, time by one more run forward. ``forms=False`` has every call run the module, small ones too.
+    Where a backend is not installed the first of the table stands in for it, with a BackendWarning: ``backend`` of what
+    is returned says which of them computes. Raises DerivationError for an unknown backend, for checkpoints that a
+    backend or a network does not have, and for a parameter that bears the name of another gradient.
     """
     if backend not in backends:
         raise DerivationError(f"unknown backend {backend!r}; the backends are {', '.join(backends)}")
@@ -278,4 +250,12 @@ def compile_network(network: Network, backend: str = "numpy", forms: bool = True
     for parameter in network.parameters:
         if parameter.name in clashes:
             raise DerivationError(f"the parameter {parameter.name!r} bears the name of another gradient: rename it")
-    return CompiledNetwork(network, backend, *backends[backend].make(graph_of(network)), forms)
+    chosen = backends[backend]
+    if not chosen.available():
+        warnings.warn(chosen.missing, BackendWarning, stacklevel=3)
+        chosen = next(iter(backends.values()))
+    make = chosen.checkpointed if checkpoints else chosen.make
+    if make is None:
+        having = ", ".join(one.name for one in backends.values() if one.checkpointed is not None)
+        raise DerivationError(f"the backend {chosen.name} has no checkpoints: compile without them, or with {having}")
+    return CompiledNetwork(network, chosen.name, *make(graph_of(network)), checkpoints, forms and not checkpoints)

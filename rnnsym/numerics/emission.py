@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rnnsym.calculus.adjoints import AdjointRecursion, adjoint_recursion, is_fused
 from rnnsym.calculus.notation import Adjoint
 from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.model.expressions import ONE, Expression, Size, Variable, size, t
-from rnnsym.model.losses import losses
 from rnnsym.numerics.lines import broken
 from rnnsym.numerics.loops import LoopEmitter
 from rnnsym.numerics.preamble import head, helper_functions
 from rnnsym.numerics.products import with_named_products
+from rnnsym.numerics.readouts import losses_function, readout_function
 from rnnsym.numerics.setting import Setting, tuple_of
 
 OPTIONAL = "initial_state=None, lengths=None"
@@ -23,6 +23,8 @@ BATCH = size("the number of sequences")  # no user's name has blanks
 
 class Emitter:
     """Writes the module of one network; lines are made by meaning, the text is joined at the end."""
+
+    resumable = False  # whether loops tell the states from which further steps go on
 
     def __init__(self, graph: StepGraph) -> None:
         graph = with_named_products(graph)
@@ -44,7 +46,7 @@ class Emitter:
         outside = tuple(s for s in graph.states if self.graph.every and s in self.recursion.final)
         given = (self.graph.target, self.weight) if self.fed and last else ()
         return LoopEmitter(self.setting, self.recursion.loops[number], second if number else "forward", kept, outside,
-                           given)
+                           given, resumable=self.resumable)
 
     @property
     def fed(self) -> bool:
@@ -59,42 +61,23 @@ class Emitter:
 
     def source(self) -> str:
         """Return the module's text."""
-        loops = [lines for loop in self.loops for lines in loop.functions()]
-        parts = [*loops, *([] if self.fed else [self._readout()]), self._losses(), self._predict(), self._loss(),
-                 self._value_and_grad()]
-        bodies = ["\n".join(broken(part)) for part in parts]
-        first = helper_functions(self.network, "\n".join(bodies))
-        return "\n\n\n".join(["\n".join(head(self.setting)), *first, *bodies]) + "\n"  # the head tells what was used
+        return self.module()
 
-    def _readout(self) -> Iterator[str]:
-        values = [a.value for a in self.graph.readout]
-        results = self._readout_names()
-        states = self._seen_names()
-        yield "def readout(parameters, state):"
-        yield f'    """Return {", ".join(results)} from the states {", ".join(states)}."""'
-        yield from self.setting.unpack(values)
-        yield from self.setting.sizes([*values, *self.setting.repeated_sizes(self.graph.readout)])
-        yield f"    {tuple_of(states)} = state"
-        for a in self.graph.readout:
-            value = self.setting.value(a.target, a.value, f"len({states[0]})")
-            yield f"    {self.names(a.target)} = {value}  # {self.setting.shape(a.target)}"
-        yield f"    return {tuple_of(results)}"
+    def module(self, more: Iterable[Iterable[str]] = (), helper: str = "") -> str:
+        """Return the text of a module with further functions, and their helper, before those that are called."""
+        loops = [lines for loop in self.loops for lines in loop.functions()]
+        readout = [] if self.fed else [readout_function(self.setting, self._seen_names())]
+        parts = [*loops, *readout, losses_function(self.setting, self.loss_argument), *more, self._predict(),
+                 self._loss(), self._value_and_grad()]
+        bodies = ["\n".join(broken(part)) for part in parts]
+        first = [*helper_functions(self.network, "\n".join(bodies)), *filter(None, [helper.strip()])]
+        return "\n\n\n".join(["\n".join(head(self.setting)), *first, *bodies]) + "\n"  # the head tells what was used
 
     def _readout_names(self) -> list[str]:
         return [self.names(a.target) for a in self.graph.readout]
 
     def _seen_names(self) -> list[str]:
         return [self.names(s) for loop in self.graph.reading for s in loop.states]
-
-    def _losses(self) -> Iterator[str]:
-        entry, of = losses[self.network.loss], self.loss_argument
-        target = Variable("target", of.shape, of.step)
-        value = entry.value if entry.fused_value is None or of == self.graph.output else entry.fused_value
-        stable = "" if of == self.graph.output else ", from the logit: it neither overflows nor cancels"
-        each = "output" if self.graph.every else "sequence"
-        yield f"def losses({self.names(of)}, {self.names(target)}):"
-        yield f'    """Return the loss of each {each}{stable}."""'
-        yield f"    return {self.code(value(of, target))}  # (batch,)"
 
     def _call_loops(self, target: bool) -> Iterator[str]:
         """Run all loops; ``target`` says whether the targets are at hand, which tell the decoder's steps."""
@@ -148,12 +131,16 @@ class Emitter:
         shape = self.setting.shape(self.graph.output).replace("batch,", "batch, steps,")
         yield f'    """Return the output of each step, {shape}; zero past a sequence\'s end."""'
         yield from self._call_loops(target=False)
+        yield from self._outputs("return {}")
+
+    def _outputs(self, result: str) -> Iterator[str]:
+        """The lines from a loop's history to the outputs of its steps."""
         yield from self._seen()
         name = self.names(self.graph.output)
         if not self.fed:
             yield f"    {name} = readout(parameters, rows)[-1].reshape(batch, steps, -1)"
         active = self.loops[-1].active
-        yield f"    return {name} if {active} is None else np.where({active}[:, :, None], {name}, 0.0)"
+        yield f"    {result.format(f'{name} if {active} is None else np.where({active}[:, :, None], {name}, 0.0)')}"
 
     def _all_states(self) -> Iterator[str]:
         if self.network.bidirectional:
@@ -204,14 +191,21 @@ class Emitter:
         if not self.graph.every:
             yield "    batch = len(inputs)"
         yield f"    value = {self._value}"
+        yield from self._from_readout()
+        for number in reversed(range(len(self.loops))):
+            yield from self._backward_loop(number)
+        yield "    return value, {name: gradients[name] for name in wrt}"
+
+    def _from_readout(self) -> Iterator[str]:
+        """The lines that give what the readout hands back, and the gradients of its parameters."""
         yield from self.setting.unpack(self._backward_values())
         yield from self.setting.sizes(self._backward_values())
         if not self.fed:
             yield f"    {tuple_of(self._seen_names())} = {'rows' if self.graph.every else 'state'}"
         yield from self._backward_readout()
-        for number in reversed(range(len(self.loops))):
-            yield from self._backward_loop(number)
-        yield "    return value, {name: gradients[name] for name in wrt}"
+        if not self.graph.every and self.resumable:
+            for s in self.loops[0].graph.states:
+                yield from self._arriving(0, s)
 
     def _backward_values(self) -> list[Expression]:
         r = self.recursion
@@ -236,26 +230,30 @@ class Emitter:
         states = tuple_of(self.names(Adjoint(s)) for s in loop.graph.states)
         outside = [self.names.derived("out", Adjoint(s)) for s in loop.outside]
         yield from loop.call_back(states, [*outside, *(["targets", "all_weights"] if loop.given else [])])
-        for p in self.recursion.readout_gradients:
-            if p in self.recursion.loops[number].step_gradients:
-                yield f'    if "{p.name}" in wrt:'
-                yield f'        loop_gradients["{p.name}"] += gradients["{p.name}"]'
+        yield from self._merged_with_readout(number)
         yield from self._inputs_in_order(loop)
         yield "    gradients |= loop_gradients"
         yield from self._started(loop)
 
-    def _arriving(self, number: int, s: Variable) -> Iterator[str]:
+    def _merged_with_readout(self, number: int) -> Iterator[str]:
+        """The lines for parameters that the readout shares with a loop."""
+        for p in self.recursion.readout_gradients:
+            if p in self.recursion.loops[number].step_gradients:
+                yield f'    if "{p.name}" in wrt:'
+                yield f'        loop_gradients["{p.name}"] += gradients["{p.name}"]'
+
+    def _arriving(self, number: int, s: Variable, *, start: bool = True) -> Iterator[str]:
         """The lines that give δ of a state at the end of its loop, and what reaches it at each step from outside."""
         loop, value = self.loops[number], self.recursion.final.get(s)
-        start = self._from_later(number, s)
+        last = self._from_later(number, s)
         if value is not None and self.graph.every:
             code = f"({self.code(value)}).reshape(batch, -1, *{self.names(s)}.shape[1:])"
             arriving = f"turned({code}, {loop.active})" if loop.graph.loop.reverse else code
             yield f"    {self.names.derived('out', Adjoint(s))} = {arriving}"
         elif value is not None:
-            start = self.code(value)
-        if start:
-            yield f"    {self.names(Adjoint(s))} = {start}  # {self.setting.shape(s)}"
+            last = self.code(value)
+        if start and last:
+            yield f"    {self.names(Adjoint(s))} = {last}  # {self.setting.shape(s)}"
 
     def _inputs_in_order(self, loop: LoopEmitter) -> Iterator[str]:
         """∂L/∂inputs in the order of the sequences, of both readings together."""
@@ -266,7 +264,7 @@ class Emitter:
             else:
                 yield '        loop_gradients["inputs"] += gradients["inputs"]'
 
-    def _started(self, loop: LoopEmitter) -> Iterator[str]:
+    def _started(self, loop: LoopEmitter, d_start: str = "d_start") -> Iterator[str]:
         """Where δ of the states goes that the loop starts from."""
         starts = loop.graph.starts()
         places = []
@@ -276,7 +274,7 @@ class Emitter:
             own = f'gradients["{s.name}_0"]' if loop.graph.lag(s) else "_"
             places.append('gradients["inputs"]' if fed else self.names(Adjoint(source)) if loop.starts_late and source
                           else own)
-        yield f"    {tuple_of(places)} = d_start"
+        yield f"    {tuple_of(places)} = {d_start}"
 
     def _from_later(self, number: int, state: Variable) -> str:
         """δ with which the way back into a state begins: zero, or "" where a later loop that starts from it gave it."""

@@ -34,10 +34,18 @@ class ForwardEmitter:
         plan = forward_plan(recursion, kept)
         self.plan: Forward = with_rows(plan, self.graph) if one else plan
         self.step = Statements(self.names, self.reprinted(lambda key: self.names.of_step(self.root(key))), one=one)
-        past = "" if one else "[past]"
-        self.past = Statements(self.names, self.reprinted(lambda key: f"{self.names(self.root(key))}{past}"),
-                               bulk=True, one=one)
+        self.past = Statements(self.names, self.reprinted(self._name_of_past), bulk=True, one=one)
         self.joints = ForwardJoints(self.step, self.plan.groups, self.root)
+
+    def _name_of_past(self, key: Any) -> str:
+        """All steps of one sequence, those of a block of a batch."""
+        if self.one:
+            return self.names(self.root(key))
+        return self._block_of_input if key == self.graph.loop.reads else f"{self.names(self.root(key))}[past]"
+
+    @property
+    def _block_of_input(self) -> str:
+        return self.names.local(f"{self.sequence}_past", self.graph)
 
     def reprinted(self, name: Callable[[Any], str]) -> BatchPrinter:
         """Return a printer with other names for what moves from step to step."""
@@ -48,6 +56,11 @@ class ForwardEmitter:
     def root(self, key: Any) -> Any:
         """The quantity whose array another shares."""
         return self.plan.shared.get(key, key)
+
+    @property
+    def sequence(self) -> str:
+        """The name of what the loop reads at all steps."""
+        return self.names(self.graph.loop.reads)
 
     def before(self, state: Variable) -> Variable:
         """A state of the step before."""
@@ -128,7 +141,10 @@ class ForwardEmitter:
         yield f"block = max(1, BLOCK // {self.names(self.graph.states[0])}[0].size)"
         yield "for first in range(0, steps, block):"
         yield "    past = slice(first, min(first + block, steps))"
-        yield from (f"    {line}" for line in self._drives())
+        drives = list(self._drives())
+        if self.graph.loop.reads is not None and self._block_of_input in words_of(drives):
+            yield f"    {self._block_of_input} = np.ascontiguousarray({self.sequence}[past])"
+        yield from (f"    {line}" for line in drives)
         arrays = {"step": "range(first, steps)"} | {name: f"{whole}[past]" for name, whole in through.items()}
         yield from (f"    {line}" for line in loop_over(arrays))
         yield from (f"        {line}" for line in (*self._held(active), *lines))
@@ -190,8 +206,12 @@ class ForwardEmitter:
     def _activated(self) -> list[tuple[str, Variable]]:
         return [(function, member) for group in self.plan.groups for function, run in group.runs for member in run]
 
-    def results(self, tape: list[str]) -> Iterator[str]:
-        """The lines that give back the last states, the quantities of every step, the tape and the mask."""
+    def results(self, tape: list[str], *, resumable: bool) -> Iterator[str]:
+        """The lines that give back the last states, the quantities of every step, the tape and the mask.
+
+        A ``resumable`` loop also gives the states from which further steps go on: of a sequence that has ended, those
+        before its last step, since that is repeated.
+        """
         last = "[-1:]" if self.one else "[-1]"
         states = [f"{self.names(s)}{last}" for s in self.graph.states]
         if self.kept:
@@ -200,7 +220,20 @@ class ForwardEmitter:
             yield f"history = [{', '.join(shaped)}]  # (batch, steps, …)"
         rows = self.joints.taped()
         yield f"tape = {tuple_of(f'{name}[:-1]' if name in rows else name for name in tape)}"
-        yield f"return {tuple_of(states)}, {'history, ' * bool(self.kept)}tape, {'None' if self.one else 'active'}"
+        found = f"{tuple_of(states)}, {'history, ' * bool(self.kept)}tape, {'None' if self.one else 'active'}"
+        if not resumable:
+            yield f"return {found}"
+            return
+        if not self.one:
+            yield "goes_on = None if lengths is None else np.asarray(lengths) > steps"
+        yield f"return {found}, {tuple_of(map(self._resumed, self.graph.states))}"
+
+    def _resumed(self, state: Variable) -> str:
+        last = f"{self.names(state)}{'[-1:]' if self.one else '[-1]'}"
+        if self.one or not self.looks_back(state):
+            return last
+        mask = "goes_on" + "[:, None]" * state.rank
+        return f"{last} if goes_on is None else np.where({mask}, {last}, {self.names(self.before(state))}[-1])"
 
 
 def loop_over(arrays: dict[str, str]) -> list[str]:

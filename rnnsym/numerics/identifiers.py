@@ -23,7 +23,9 @@ RESERVED = frozenset({
     "state_from_the_end", "past", "first", "block", "BLOCK", "WIDE", "alone", "forward_one", "decode_one",
     "from_the_end_one", "backward", "backward_one", "back_from_the_end", "back_from_the_end_one",
     "back_from_decode", "back_from_decode_one", "d_state", "d_start", "loop_gradients", "add", "subtract",
-    "multiply", "negative", "reciprocal", "matmul", "stacked", "whole", "turns", "parts", "d_from_the_end",
+    "multiply", "negative", "reciprocal", "square", "between", "matmul", "stacked", "whole", "turns", "block_of",
+    "room", "rooms", "FEW", "parts", "d_from_the_end", "stretch", "stretch_back", "checkpoints", "going_on",
+    "goes_on", "part", "left", "own", "own_value", "starts", "count", "share", "counted", "stop",
     *dir(builtins), *keyword.kwlist, *keyword.softkwlist, *activations, *helpers, *NUMPY,
 })
 

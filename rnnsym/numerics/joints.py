@@ -32,12 +32,19 @@ class Joint:
         of = self.group.vector.at(t) if self.count > 1 else self.group.members[0]
         return self.names.local(f"{prefix}_{self.names(of)}", (prefix, self.group.vector, self.group.members))
 
-    def arrays(self, members: list[str], steps: str) -> list[str]:
-        """The lines that make the arrays."""
+    @property
+    def shape(self) -> str:
+        """The code of an array's shape for ``steps``, which stand first of one sequence and second of a batch."""
         if self.one:
-            return [f"{self.whole} = np.empty(({steps}, {self.count} * {self.size}))  # side by side",
-                    f"{tuple_of(members)} = {self.whole}.reshape({steps}, {self.count}, {self.size}).swapaxes(0, 1)"]
-        return [f"{tuple_of(members)} = {self.each} = np.empty(({self.count}, {steps}, batch, {self.size}))",
+            return f"({{steps}}, {self.count} * {self.size})"
+        return f"({self.count}, {{steps}}, batch, {self.size})"
+
+    def arrays(self, members: list[str], source: str) -> list[str]:
+        """The lines that take the members' arrays, and that of all of a step, out of one."""
+        if self.one:
+            return [f"{self.whole} = {source}  # side by side",
+                    f"{tuple_of(members)} = {self.whole}.reshape(-1, {self.count}, {self.size}).swapaxes(0, 1)"]
+        return [f"{tuple_of(members)} = {self.each} = {source}",
                 f"{self.whole} = {self.each}.swapaxes(0, 1)  # all of a step"]
 
     def columns(self, start: int, stop: int) -> str:
@@ -95,7 +102,8 @@ class ForwardJoints:
         if len(group.members) == 1:
             return []
         joint = Joint(self.step, group)
-        lines = joint.arrays([self.names(self.root(m)) for m in group.members], "steps")
+        source = f"np.empty({joint.shape.format(steps='steps')})"
+        lines = joint.arrays([self.names(self.root(m)) for m in group.members], source)
         for (start, stop), run in self._parts(group):
             place = joint.columns(start, stop) if joint.one else f"{start}:{stop}"
             lines.append(f"{self._run_name(run)} = {joint.whole}[:, {place}]")

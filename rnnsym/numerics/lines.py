@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 
@@ -27,9 +28,16 @@ def _broken_statement(line: str) -> Iterator[str]:
     if len(indent + code) <= WIDTH or statement is None:
         yield from filled(indent + code)
     else:
+        value = statement["value"]
         yield f"{indent}{statement['head']}("
-        yield from filled(f"{indent}    {statement['value']}", hanging="")
+        yield from filled(f"{indent}    {value[1:-1] if _is_enclosed(value) else value}", hanging="")
         yield f"{indent})"
+
+
+def _is_enclosed(code: str) -> bool:
+    """Whether one pair of parentheses encloses all of it."""
+    depths = list(itertools.accumulate((char == "(") - (char == ")") for char in code))
+    return code.startswith("(") and depths[-1] == 0 and 0 not in depths[:-1]
 
 
 def filled(line: str, hanging: str = "    ") -> Iterator[str]:

@@ -28,12 +28,13 @@ class LoopEmitter:
     """
 
     def __init__(self, setting: Setting, recursion: LoopRecursion, function: str, kept: tuple[Variable, ...],
-                 outside: tuple[Variable, ...], given: tuple[Variable, ...]) -> None:
+                 outside: tuple[Variable, ...], given: tuple[Variable, ...], *, resumable: bool = False) -> None:
+        self.resumable = resumable
         self.setting, self.function, self.kept = setting, function, kept
         self.outside, self.given = outside, given
         self.graph: LoopGraph = recursion.graph
         self.names = setting.names
-        self.forms = [self._form(recursion, one) for one in ([True, False] if self._vectors else [False])]
+        self.forms = [self._form(recursion, one) for one in ([False, True] if self._vectors else [False])]
 
     def _form(self, recursion: LoopRecursion, one: bool) -> ReturnEmitter:
         forward = ForwardEmitter(self.setting, recursion, self.kept, one=one)
@@ -81,7 +82,7 @@ class LoopEmitter:
     def results(self) -> str:
         """What a call of the loop's function is assigned to."""
         kept = ["history"] if self.kept else []
-        return ", ".join([self.state, *kept, self.tape, self.active])
+        return ", ".join([self.state, *kept, self.tape, self.active, *(["going_on"] if self.resumable else [])])
 
     @property
     def _suffix(self) -> str:
@@ -113,9 +114,8 @@ class LoopEmitter:
 
     def functions(self) -> Iterator[Iterator[str]]:
         """The functions that run the loop forward and back."""
-        for form in self.forms:
-            yield self._forward(form)
-            yield self._backward(form)
+        yield from map(self._forward, self.forms)
+        yield from map(self._backward, self.forms)
 
     def _states(self) -> str:
         return ", ".join(self.names(s) for s in self.graph.states)
@@ -144,7 +144,7 @@ class LoopEmitter:
         yield from self._input(one)
         if self.starts_late:
             yield f"    {tuple_of(self.names(s) for s in self.setting.encoder_states)} = start"
-        yield from (f"    {line}" for line in (*body, *forward.results(form.tape())))
+        yield from (f"    {line}" for line in (*body, *forward.results(form.tape(), resumable=self.resumable)))
 
     def _dispatch(self) -> Iterator[str]:
         if self.graph.loop.reverse:
@@ -181,7 +181,7 @@ class LoopEmitter:
     def _input(self, one: bool) -> Iterator[str]:
         reads = self.graph.loop.reads
         if reads is not None:
-            code = f"{self.sequence}[0]" if one else f"np.ascontiguousarray({self.sequence}.swapaxes(0, 1))"
+            code = f"{self.sequence}[0]" if one else f"{self.sequence}.swapaxes(0, 1)"
             yield f"    {self.names(reads)} = {code}"
 
     def _backward(self, form: ReturnEmitter) -> Iterator[str]:
@@ -206,14 +206,15 @@ class LoopEmitter:
         outside = [self.names.derived("out", Adjoint(s)) for s in self.outside]
         return [*outside, *(self.names.derived("all", v) for v in self.given)]
 
-    def call_back(self, d_state: str, extra: Iterable[str]) -> Iterator[str]:
-        """The lines that go back through the loop."""
+    def call_back(self, d_state: str, extra: Iterable[str], source: tuple[str, str] | None = None,
+                  results: str = "loop_gradients, d_start") -> Iterator[str]:
+        """The lines that go back through the loop; ``source`` names its sequences and their lengths."""
         more = "".join(f", {one}" for one in extra)
         batch = f"{self.back}(parameters, {self.tape}, {self.active}, {d_state}{more}, wrt)"
         if len(self.forms) == 1:
-            yield f"    loop_gradients, d_start = {batch}"
+            yield f"    {results} = {batch}"
             return
-        yield f"    if {self.alone('state[0]' if self.starts_late else 'inputs', self.lengths)}:"
-        yield f"        loop_gradients, d_start = {self.back}_one(parameters, {self.tape}, {d_state}{more}, wrt)"
+        yield f"    if {self.alone(*source or ('state[0]' if self.starts_late else 'inputs', self.lengths))}:"
+        yield f"        {results} = {self.back}_one(parameters, {self.tape}, {d_state}{more}, wrt)"
         yield "    else:"
-        yield f"        loop_gradients, d_start = {batch}"
+        yield f"        {results} = {batch}"

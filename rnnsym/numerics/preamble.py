@@ -50,11 +50,19 @@ def alone(sequences, lengths):
     return len(sequences) == 1 and lengths is None
 '''
 
+BLOCK_OF = '''
+def block_of(steps, size):
+    """Return how many steps a block has: few beside all, so that what is made for it takes little memory."""
+    most = max(1, min(BLOCK // size, steps // 12 + FEW // size))
+    return -(-steps // -(-steps // most))  # no block is much shorter than the others
+'''
+
 
 def helper_functions(network: Network, text: str) -> list[str]:
     """Return the helpers that a text calls."""
     weights = MEAN_WEIGHTS if network.over_steps == "mean" else SUM_WEIGHTS
-    known = {"weights": weights, "turned": TURNED, "merged": MERGED, "stacked": STACKED, "alone": ALONE}
+    known = {"weights": weights, "turned": TURNED, "merged": MERGED, "stacked": STACKED, "alone": ALONE,
+             "block_of": BLOCK_OF}
     return [source.strip() for name, source in known.items() if re.search(rf"\b{name}\(|\({name}, ", text)]
 
 
@@ -71,6 +79,7 @@ def head(setting: Setting) -> Iterator[str]:
     yield "import numpy as np"
     yield ""
     yield "BLOCK = 24_000  # numbers of one quantity in a block of steps, so that a block's arrays stay in the cache"
+    yield "FEW = 850  # numbers of one quantity that are a block however few steps there are"
     yield from broken([f"PARAMETERS = {tuple_of(f'{chr(34)}{p.name}{chr(34)}' for p in network.parameters)}"])
     yield from (f"{names(c)} = {float(c.value)!r}" for c in network.constants)
     yield from (f"\n{helpers[name].rstrip()}" for name in sorted(setting.printer.functions) if name in helpers)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from rnnsym.calculus.adjoints import LoopRecursion
-from rnnsym.calculus.binding import names_in
 from rnnsym.calculus.notation import Adjoint
 from rnnsym.model.expressions import ZERO, Expression, OrderedSum, Parameter, Size, Variable, add
 from rnnsym.numerics.forwards import ForwardEmitter, loop_over, words_of
+from rnnsym.numerics.gradients import GradientEmitter
 from rnnsym.numerics.joints import Joint, adjoints_of, backward_product
 from rnnsym.numerics.plans import Backward, Group, backward_plan, members_carried
 from rnnsym.numerics.rows import Row
@@ -37,8 +37,9 @@ class ReturnEmitter:
         self.step = Statements(self.names, forward.reprinted(self._name_of_step), one=self.one)
         groups = [group for group in forward.plan.groups if len(group.members) > 1]
         self.groups = [group for group in groups if self._carried(group)]
-        self.rows = [group for group in forward.plan.groups if isinstance(group, Row) and (
+        rows = [group for group in forward.plan.groups if isinstance(group, Row) and (
             group in self.groups or (len(group.members) == 1 and adjoints_of(group) <= self.plan.stored))]
+        self.gradients = GradientEmitter(forward, rows, parameters, self._name)
 
     def _carried(self, group: Group) -> Any:
         state = next(s for s in self.graph.states if s.at(self.graph.before) == group.vector)
@@ -74,7 +75,7 @@ class ReturnEmitter:
     def body(self, active: str) -> list[str]:
         """All lines after the sizes; ``active`` is the mask's name, "" where there is none."""
         taken = f"{tuple_of(self.tape())} = (values[past] for values in tape)"
-        loop = [taken, *self._slopes(), *self._steps(active), *self._gradients()]
+        loop = [taken, *self._slopes(), *self._steps(active), *self._sums()]
         lines = [f"{self._all(v)} = {self._ordered(self._all(v))}" for v in self.given]
         lines += [f"{self._out(s)} = {self._ordered(self._out(s))}" for s in self.outside]
         states = [self.names(Adjoint(s)) for s in self.graph.states]
@@ -84,8 +85,9 @@ class ReturnEmitter:
         for update in self.plan.updates:
             if not self._is_state(update.target) and update.target not in self.plan.stored:
                 lines.append(f"{self.names(update.target)} = {self.step.empty(update.target.shape)}")
-        lines += [*self._starts(), *self.bulk.needs.values(), *self.step.before_the_loop()]
-        lines.append(f"block = max(1, BLOCK // {states[0]}.size)")
+        lines.append(f"block = block_of(steps, {states[0]}.size)")
+        lines += [*self._starts(), *self.gradients.starts(), *self._rooms(), *self.bulk.needs.values()]
+        lines += self.step.before_the_loop()
         lines.append("for first in reversed(range(0, steps, block)):")
         lines.append("    past = slice(first, min(first + block, steps))")
         return [*lines, *(f"    {line}" for line in loop), *self._results()]
@@ -103,21 +105,25 @@ class ReturnEmitter:
         return self.names.derived("next", Adjoint(state))
 
     def _starts(self) -> Iterator[str]:
-        """Where the gradients start that grow from block to block."""
         reads = self.graph.loop.reads
         if self.reads_vectors and reads is not None:
             own = ", ".join(self.step.printer.size(n) for n in reads.shape)
             yield f'd_inputs = np.empty((steps, {"" if self.one else "batch, "}{own})) if "inputs" in wrt else None'
-        for row in self.rows:
-            names = ", ".join(f'"{p.name}"' for p, _ in self._of_row(row))
-            yield f"{self._wanted(row)} = not {{{names}}}.isdisjoint(wrt)"
-            yield f"{self._whole(row)} = 0.0"
-        others = [p for p in self.parameters if p in self._others()]
-        if others:
-            names = tuple_of(f'"{p.name}"' for p in others)
-            yield f"gradients = {{name: np.zeros_like(parameters[name]) for name in {names} if name in wrt}}"
-        else:
-            yield "gradients = {}"
+
+    def _sums(self) -> Iterator[str]:
+        """What a block adds to the gradients."""
+        if self.reads_vectors:
+            yield 'if "inputs" in wrt:'
+            yield f"    d_inputs[past] = {self.bulk.code(self.recursion.input)}"
+        yield from self.gradients.sums()
+
+    def _results(self) -> Iterator[str]:
+        yield from self.gradients.results()
+        batched = "[None]" if self.one else ""
+        if self.reads_vectors:
+            yield 'if "inputs" in wrt:'
+            yield f'    gradients["inputs"] = d_inputs{"[None]" if self.one else ".swapaxes(0, 1)"}'
+        yield f"return gradients, {tuple_of(f'{self.names(Adjoint(s))}{batched}' for s in self.graph.states)}"
 
     @property
     def reads_vectors(self) -> bool:
@@ -125,28 +131,14 @@ class ReturnEmitter:
         reads = self.graph.loop.reads
         return reads is not None and reads.name == "x" and not self.setting.index
 
-    def _whole(self, row: Row) -> str:
-        return Joint(self.step, row).name("whole")
-
-    def _wanted(self, row: Row) -> str:
-        return Joint(self.step, row).name("wanted")
-
-    def _of_row(self, row: Row) -> list[tuple[Parameter, tuple[str, Variable, bool]]]:
-        """The parameters whose gradients are parts of that by a row's weights."""
-        found = self.recursion.step_gradients
-        return [(p, part) for p in self.parameters if p in found and (part := row.part_of(found[p]))]
-
-    def _others(self) -> dict[Parameter, Expression]:
-        known = {p for row in self.rows for p, _ in self._of_row(row)}
-        return {p: value for p, value in self.recursion.step_gradients.items() if p not in known}
-
     def tape(self) -> list[str]:
         """The arrays that the way back reads, at least one: it tells the number of steps."""
         candidates = [*self.forward.joints.taped(), *map(self.names, self.forward.taped())]
-        words = words_of([*self._slopes(), *self._steps(""), *self._gradients()])
-        if self._only_size() is not None:
-            words.add(self.names(self._only_size()))
-            candidates = list(dict.fromkeys((*candidates, self.names(self._only_size()))))
+        words = words_of([*self._slopes(), *self._steps(""), *self._sums()])
+        reads = self._only_size()
+        if reads is not None:
+            words.add(self.names(reads))
+            candidates = list(dict.fromkeys((*candidates, self.names(reads))))
         return [name for name in candidates if name in words] or candidates[:1]
 
     def _only_size(self) -> Variable | None:
@@ -169,22 +161,33 @@ class ReturnEmitter:
     def _slopes(self) -> Iterator[str]:
         for variable in self.given:
             yield f"{self.names(variable)} = {self._all(variable)}[past]"
-        joint = {d for group in self.groups for d in adjoints_of(group)}
+        if self._in_blocks():
+            yield f"{tuple_of(map(self._name, self._in_blocks()))} = (room[:past.stop - first] for room in rooms)"
         for group in self.groups:
-            members = [self.names(Adjoint(m)) for m in group.members]
-            yield from Joint(self.step, group, "d_").arrays(members, "past.stop - first")
+            joint, members = Joint(self.step, group, "d_"), [self.names(Adjoint(m)) for m in group.members]
+            room = joint.name("room_of") + ("[:past.stop - first]" if self.one else "[:, :past.stop - first]")
+            yield from joint.arrays(members, room)
         if self.plan.slopes:
             yield "# the slopes of all steps of the block; what bears the name of a δ becomes it in the loop"
         for slope, value in self.plan.slopes.items():
-            place = self._place(slope)
-            yield f"{self._name(place)}{'[...]' if place in joint else ''} = {self.bulk.code(value)}"
-        placed = {self._place(slope) for slope in self.plan.slopes}
-        for target in (u.target for u in self.plan.updates if u.target in self.plan.stored):
-            if target not in placed | joint:
-                yield f"{self._name(target)} = {self.step.empty(target.shape, 'past.stop - first')}"
-        for s in self.graph.states:  # a state's δ that nothing within its step reaches
-            if Adjoint(s) in self.plan.stored and all(u.target != Adjoint(s) for u in self.plan.updates):
-                yield f"{self._name(Adjoint(s))} = {self.step.empty(s.shape, 'past.stop - first')}"
+            yield f"# {self._name(self._place(slope))} = {self.bulk.code(value)}"
+            yield from self.bulk.into(self._name(self._place(slope)), value)
+
+    def _in_blocks(self) -> list[Any]:
+        """The slopes and δ's that have an array of their own for the steps of a block."""
+        joint = {d for group in self.groups for d in adjoints_of(group)}
+        placed = [self._place(slope) for slope in self.plan.slopes]
+        stored = [u.target for u in self.plan.updates if u.target in self.plan.stored]
+        states = [Adjoint(s) for s in self.graph.states if Adjoint(s) in self.plan.stored]
+        return [key for key in dict.fromkeys((*placed, *stored, *states)) if key not in joint]
+
+    def _rooms(self) -> Iterator[str]:
+        """The lines that make the arrays of a block."""
+        if self._in_blocks():
+            yield f"rooms = {tuple_of(self.step.empty(key.shape, 'block') for key in self._in_blocks())}"
+        for group in self.groups:
+            joint = Joint(self.step, group, "d_")
+            yield f"{joint.name('room_of')} = np.empty({joint.shape.format(steps='block')})"
 
     def _steps(self, active: str) -> Iterator[str]:
         lines = list(self._masked(active))
@@ -275,51 +278,8 @@ class ReturnEmitter:
         return [*self.step.into(out, _first(rest, Adjoint(state)), 1),
                 *backward_product(self.step, group, matrices, spare), self.step.call("add", out, spare, out=out)]
 
-    def _gradients(self) -> Iterator[str]:
-        if self.reads_vectors:
-            yield 'if "inputs" in wrt:'
-            yield f"    d_inputs[past] = {self.bulk.code(self.recursion.input)}"
-        for row in self.rows:
-            layout = self.forward.joints.layouts[row.vector]
-            joint = Joint(self.step, row, "d_").whole if len(row.members) > 1 else self.names(Adjoint(row.members[0]))
-            yield f"if {self._wanted(row)}:"
-            yield f"    {self._whole(row)} += {layout.name}.T @ {joint}"
-        others = self._others()
-        moving = sorted({self._name(key) for value in others.values() for key in _moving(value)})
-        if moving and not self.one:
-            yield f"{tuple_of(moving)} = map(merged, {tuple_of(moving)})"
-        printer = self.forward.reprinted(self._name)
-        for p in self.parameters:
-            if p in others:
-                lines = printer.accumulate(f'gradients["{p.name}"]', others[p])
-                yield f'if "{p.name}" in wrt:'
-                yield from (f"    {line}" for line in lines)
-
-    def _results(self) -> Iterator[str]:
-        for row in self.rows:
-            joint, layout = Joint(self.step, row), self.forward.joints.layouts[row.vector]
-            yield f"if {self._wanted(row)}:"
-            yield "    parts = {"
-            for p, (kind, member, turned) in self._of_row(row):
-                place = row.members.index(member)
-                columns = joint.columns(place, place + 1) if joint.count > 1 else ":"
-                code = f"{self._whole(row)}[{layout.part(kind)}{f', {columns}' if columns != ':' else ''}]"
-                yield f'        "{p.name}": {code}{".T" * turned},'
-            yield "    }"
-            yield "    gradients |= {name: part.copy() for name, part in parts.items() if name in wrt}"
-        batched = "[None]" if self.one else ""
-        if self.reads_vectors:
-            yield 'if "inputs" in wrt:'
-            yield f'    gradients["inputs"] = d_inputs{"[None]" if self.one else ".swapaxes(0, 1)"}'
-        yield f"return gradients, {tuple_of(f'{self.names(Adjoint(s))}{batched}' for s in self.graph.states)}"
-
-
 def _first(value: Expression, wanted: Adjoint) -> Expression:
     """The terms of a sum that read a δ before those that do not, so that its place can take the sum."""
     if not isinstance(value, OrderedSum):
         return value
     return add(*sorted(value.args, key=lambda term: wanted not in adjoints_in([term])))
-
-
-def _moving(value: Expression) -> list[Any]:
-    return [*(n for n in names_in(value) if isinstance(n, Variable)), *adjoints_in([value])]

@@ -23,6 +23,7 @@ from rnnsym.model.expressions import (
     Numeral,
     OrderedSum,
     Parameter,
+    Power,
     Transposed,
 )
 from rnnsym.numerics.identifiers import Identifiers
@@ -88,8 +89,12 @@ class Statements:
                 return [*start, self.call("negative", self.operand(inner) if _is_atom(inner) else out, out=out)]
             case Elementwise():
                 return self._function(out, value, depth)
+            case Power() if value.exponent == 2 and _is_atom(value.base):
+                return [self.call("square", self.code(value.base), out=out)]
             case MatrixProduct() if (pair := vector_and_matrix(value)) and _is_atom(pair[0]):
                 vector, matrix = self.code(pair[0]), self.matrix(pair[1])
+                if self.bulk and not self.one:  # steps and sequences as the rows of one product
+                    return [f"np.matmul(merged({vector}), {matrix}, out=merged({out}))"]
                 return [f"np.matmul({vector}, {matrix}, out={out})" if self.bulk else
                         f"{vector}.dot({matrix}, {out})"]
         return [f"{out}[...] = {self.code(value)}"]
@@ -115,10 +120,16 @@ class Statements:
     def spare(self, shape: Any, depth: int) -> str:
         """Return the name of an array for what lies between, in one step: bulk statements make new arrays instead."""
         key = ("spare", shape, depth)
+        if self.bulk:
+            return self.names.local("between" if depth == 0 else f"between_{depth}", depth)
         if key not in self._named:
             self._named[key] = self.names.local("spare" if depth == 0 else f"spare_{depth}", key)
             self.needs[key] = f"{self._named[key]} = {self.empty(shape)}"
         return self._named[key]
+
+    def _fresh(self, place: str, out: str) -> list[str]:
+        """The line that makes a spare array for many steps, as many as those of ``out``."""
+        return [f"{place} = np.empty_like({out})"] if self.bulk and place != out else []
 
     def empty(self, shape: Any, leading: str = "") -> str:
         """Return the code of a new array for a quantity of one step, or of several."""
@@ -156,7 +167,8 @@ class Statements:
         if not self.printer.batched(bare) or bare.rank == 0 or (self.bulk and left == out):
             return [self.call(call, left, self.printer.inner(bare, PRODUCT), out=out)]
         place = out if left != out else self.spare(bare.shape, depth)
-        return [*self.into(place, bare, depth + (place != out)), self.call(call, left, place, out=out)]
+        return [*self._fresh(place, out), *self.into(place, bare, depth + (place != out)),
+                self.call(call, left, place, out=out)]
 
     def _chain(self, out: str, call: str, operands: list[Expression], depth: int) -> list[str]:
         order = sorted(operands, key=lambda one: _is_atom(one) or not self.printer.batched(one))
@@ -171,7 +183,7 @@ class Statements:
                 code = out
             else:
                 code = self.spare(operand.shape, depth)
-                lines += self.into(code, operand, depth + 1)
+                lines += [*self._fresh(code, out), *self.into(code, operand, depth + 1)]
             if current:
                 lines.append(self.call(call, current, code, out=out))
             current = out if current else code
