@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,10 +12,7 @@ from rnnsym.numerics.lines import broken
 from rnnsym.numerics.requests import Request
 from rnnsym.numerics.scalars import Number, Scalars
 from rnnsym.numerics.sequences import Plan, Sequence, registers_of
-from rnnsym.numerics.taking import RESERVED, Taking
-
-FUNCTIONS = ("cos", "exp", "log", "log1p", "pow", "sin", "sqrt", "tanh")  # of Python's math
-CALL = re.compile(r"(?<![\w.])(" + "|".join(FUNCTIONS) + r")\(")
+from rnnsym.numerics.taking import RESERVED, Taking, imported
 
 
 def is_straight(network: Network) -> bool:
@@ -83,7 +79,7 @@ class StraightForm:
         numbers = dict.fromkeys([*self.taking.taken, *wanted])
         total = [self.scalars.text(one) for one in numbers if one not in (self.scalars.zero, self.scalars.one)]
         check = [f"if not isfinite({' + '.join(total)}):", "    return None"] if total else []
-        lines = [*self._head(), *self.taking.lines, *body, *check, *self._return(results)]
+        lines = [*self.taking.head(), *self.taking.lines, *body, *check, *self._return(results)]
         text = "\n".join(broken(["    " + line for line in lines]))
         head = f"def {self.request.function}(parameters, inputs, targets=None, initial_state=None):"
         return "\n".join([*self._preamble(text), "", "", head, text, ""])
@@ -113,24 +109,8 @@ class StraightForm:
         cell, steps = self.graph.network.cell.name, self.request.steps
         yield f'"""The network {cell} at T = {steps}, every step of one sequence written out in numbers."""'
         yield ""
-        yield f"from math import {', '.join(sorted({'isfinite', *CALL.findall(text)}))}"
-        yield "from struct import Struct"
-        yield ""
-        yield "from numpy import dtype, empty, ndarray"
-        yield ""
-        yield 'FLOAT = dtype("float64")'
-        yield from self.taking.helpers()
-
-    def _head(self) -> Iterator[str]:
-        yield '"""Return the result; None where an argument has another shape, or a number is not finite."""'
-        yield f"if type(parameters) is not dict or len(parameters) != {len(self.request.parameters)}:"
-        yield "    return None"
-        if self.request.states is None:
-            yield "if initial_state is not None:"
-            yield "    return None"
-        else:
-            yield f"if type(initial_state) is not dict or len(initial_state) != {len(self.request.states)}:"
-            yield "    return None"
+        yield from imported(text)
+        yield from self.taking.constants()
 
     def _return(self, results: dict[str, Entries]) -> Iterator[str]:
         texts = {name: [self.scalars.text(one) for one in flat(entries)] for name, entries in results.items()}
