@@ -6,7 +6,7 @@ the δ's that weights meet to NumPy again, which sums each weight's gradient ove
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import accumulate
 from math import prod
 from typing import Any
@@ -15,6 +15,7 @@ from rnnsym.calculus.notation import Adjoint
 from rnnsym.errors import DerivationError
 from rnnsym.model.expressions import ZERO, Expression, T, Variable
 from rnnsym.model.networks import Network
+from rnnsym.numerics.bodies import Body
 from rnnsym.numerics.bulk import BulkPrinter, early_terms, quantities
 from rnnsym.numerics.components import Components, Entries, flat, shaped
 from rnnsym.numerics.identifiers import Identifiers
@@ -32,51 +33,6 @@ def is_recurrent(network: Network) -> bool:
     """Whether one loop over inputs of numbers leads to one output."""
     topology = network.shape_of_steps
     return not (topology.every or topology.one_input or network.bidirectional or network.reads_index)
-
-
-class Body:
-    """The numbers of a stretch of code: what it knows by name, and what it computes of it."""
-
-    def __init__(self, form: RecurrentForm) -> None:
-        self._form = form
-        self._own: set[str] = set()
-        self.scalars = Scalars(lambda wish: wish if wish in self._own else form.names.fresh(wish))
-        self.components = Components(self.scalars, form.request.sizes)
-        self.known: dict[Any, Entries] = {}
-        for parameter, texts in form.parameters.items():
-            self.known[parameter] = self._entered(texts, self.components.shape(parameter))
-
-    def _entered(self, texts: Iterable[str], shape: tuple[int, ...]) -> Entries:
-        return shaped(iter([self.scalars.name(text) for text in texts]), shape)
-
-    def know(self, *quantities: Any) -> None:
-        """Let quantities be known by their labels."""
-        for one in quantities:
-            self.known[one] = self._entered(self._form.labels(one), self.components.shape(one))
-
-    def enter(self, target: Any, value: Expression, *more: Entries) -> None:
-        """Enter what is assigned, with what is added to it."""
-        shape, add = self.components.shape(target), self.scalars.add
-        terms = [self.components.entries(value, self.known), *more]
-        self.known[target] = self.components.each(shape, lambda *numbers: add(numbers), *terms)
-        labels = self._form.labels(target)
-        self._own.update(labels)
-        for number, label in zip(flat(self.known[target]), labels, strict=True):
-            self.scalars.wish(number, label)
-
-    def numbers(self, value: Expression, like: Any) -> list[Number]:
-        """Return the entries of an expression in the shape of what it belongs to."""
-        found = self.components.entries(value, self.known)
-        return flat(self.components.each(self.components.shape(like), lambda entry: entry, found))
-
-    def texts(self, numbers: Iterable[Number]) -> list[str]:
-        """Return the code of numbers."""
-        return [self.scalars.text(number) for number in numbers]
-
-    def before(self, wanted: list[Number]) -> list[str]:
-        """The statements of what is made of parameters alone: they stand before the loop."""
-        still = self.scalars.constant(wanted, [n for p in self._form.parameters for n in flat(self.known[p])])
-        return list(self.scalars.statements(still + still))
 
 
 class RecurrentForm:
@@ -112,10 +68,11 @@ class RecurrentForm:
         arrays = {p: taking.array(f"parameters[{p.name!r}]", p.name, shape, self.names(p)) for p, shape in pairs}
         self.inputs = taking.sequence("inputs", "all_x", request, least, most)
         targets = None if request.targets is None else taking.array("targets", "y", request.targets)
-        self.start = {name: (taking.array(f"initial_state[{name!r}]", f"{name}_start", shape), shape)
-                      for name, shape in request.states or ()}
-        self.arrays = [*arrays.values(), self.inputs, *(array for array, _ in self.start.values())]
-        self.parameters = {p: taking.texts(taking.numbers(arrays[p], shape)) for p, shape in pairs}
+        self.arrays = [*arrays.values(), self.inputs]
+        self.start = taking.starts(self.graph)
+        self.parameters: dict[Any, list[str]] = {}
+        for p, shape in pairs:
+            self.parameters[p] = taking.texts(taking.numbers(arrays[p], shape))
         self.aims: list[str] = []
         if targets is not None and request.targets is not None:
             entries = taking.numbers(targets, request.targets)
@@ -191,20 +148,11 @@ class RecurrentForm:
         yield f"    {tuple_of(names)} = {tuple_of(body.texts(after))}"
 
     def _starts(self) -> Iterator[str]:
-        known = {state.variable.name: state for state in self.graph.network.states}
-        given = dict[Any, list[str]]()
-        for name, (array, shape) in self.start.items():
-            self.taking.lines, lines = [], self.taking.lines
-            entries = self.taking.numbers(array, shape)
-            own = entries[0] if len(shape) > known[name].variable.rank + (known[name].lag > 1) else entries
-            rows = own if known[name].lag > 1 else [own]
-            given |= {s: self.taking.texts(row) for s, row in zip(registers_of(self.graph, known[name]), rows,
-                                                                  strict=True)}
-            yield from self.taking.lines
-            self.taking.lines = lines
         for state in self.loop.states:
-            for place, label in enumerate(self.labels(self._before(state))):
-                yield f"{label} = {given[state][place] if state in given else repr(float(self.loop.initial(state)))}"
+            declared = [repr(float(self.loop.initial(state)))] * len(self.labels(state))
+            texts = self.taking.texts(self.start[state]) if state in self.start else declared
+            labels = self.labels(self._before(state))
+            yield from (f"{label} = {text}" for label, text in zip(labels, texts, strict=True))
 
     # Back
 
@@ -255,12 +203,7 @@ class RecurrentForm:
         for a in self.graph.readout:
             body.enter(a.target, a.value)
         if self.request.function == "predict":
-            output = flat(body.known[self.graph.output])
-            yield from body.scalars.statements(output + output)
-            yield from self._checked(body.texts(output), [])
-            shape = (*(() if self.request.single else (1,)), *self.components.shape(self.graph.output))
-            yield from self.taking.put("result", shape, body.texts(output))
-            yield "return result"
+            yield from self._output(body, flat(body.known[self.graph.output]))
             return
         body.known[self.graph.target] = shaped(iter([body.scalars.name(text) for text in self.aims]),
                                                self.components.shape(self.graph.target))
@@ -271,6 +214,13 @@ class RecurrentForm:
             yield f"return {body.scalars.text(loss)}"
             return
         yield from self._gradients(body, loss)
+
+    def _output(self, body: Body, output: list[Number]) -> Iterator[str]:
+        yield from body.scalars.statements(output + output)
+        yield from self._checked(body.texts(output), [])
+        shape = (*(() if self.request.single else (1,)), *self.components.shape(self.graph.output))
+        yield from self.taking.put("result", shape, body.texts(output))
+        yield "return result"
 
     def _gradients(self, body: Body, loss: Number) -> Iterator[str]:
         recursion = self.plan.recursion
@@ -341,7 +291,8 @@ class RecurrentForm:
 
     def _checked(self, numbers: list[str], arrays: list[str]) -> Iterator[str]:
         """Hand all that is not finite, an argument or a result, to the code that names it."""
-        yield f"finite = {' + '.join([*numbers, *self.aims])}"
+        start = [text for entries in self.start.values() for text in self.taking.texts(entries)]
+        yield f"finite = {' + '.join([*numbers, *self.aims, *start])}"
         yield f"for rows in {tuple_of(map('{}.ravel()'.format, [*self.arrays, *arrays]))}:"
         yield "    finite += rows.dot(rows)"
         yield "if not isfinite(finite):"

@@ -10,7 +10,7 @@ from rnnsym.numerics.components import Components, Entries, flat
 from rnnsym.numerics.identifiers import Identifiers
 from rnnsym.numerics.lines import broken
 from rnnsym.numerics.requests import Request
-from rnnsym.numerics.scalars import Number, Scalars
+from rnnsym.numerics.scalars import Scalars
 from rnnsym.numerics.sequences import Plan, Sequence, registers_of
 from rnnsym.numerics.taking import RESERVED, Taking, imported
 
@@ -39,7 +39,7 @@ class StraightForm:
                   for p, shape in zip(network.parameters, request.parameters, strict=True)}
         inputs = taking.array("inputs", "x", request.inputs)
         targets = None if request.targets is None else taking.array("targets", "y", request.targets)
-        start = self._start()
+        start = taking.starts(self.graph)
         numbers = {p: taking.numbers(array, shape)
                    for (p, array), shape in zip(arrays.items(), request.parameters, strict=True)}
         read, aims = taking.numbers(inputs, request.inputs), None
@@ -52,21 +52,6 @@ class StraightForm:
     def _by_steps(self, entries: Entries, *, every: bool) -> list[Entries]:
         own = entries if self.request.single else entries[0]
         return list(own) if every else [own]
-
-    def _start(self) -> dict[Any, Entries]:
-        """The entries of the given initial states, a register for each step back."""
-        request, taking, found = self.request, self.taking, dict[Any, Entries]()
-        if request.states is None:
-            return found
-        known = {state.variable.name: state for state in self.graph.network.states}
-        for name, shape in request.states:
-            state = known[name]
-            array = taking.array(f"initial_state[{name!r}]", f"{name}_start", shape)
-            entries = taking.numbers(array, shape)
-            own = entries[0] if len(shape) > state.variable.rank + (state.lag > 1) else entries
-            rows = own if state.lag > 1 else [own]
-            found |= dict(zip(registers_of(self.graph, state), rows, strict=True))
-        return found
 
     def source(self) -> str:
         """Return the module's text."""
@@ -118,15 +103,12 @@ class StraightForm:
             yield from self.taking.put("array", self._output_shape(), texts["output"])
             yield "return array"
             return
-        loss = self._float(results["loss"])
+        loss = self.scalars.text(results["loss"])
         names = {name: self.names.fresh(f"grad_{name}") for name in results if name != "loss"}
         for name, array in names.items():
             yield from self.taking.put(array, self.request.shape_of(name), texts[name])
         pairs = ", ".join(f"{name!r}: {array}" for name, array in names.items())
         yield f"return {loss}, {{{pairs}}}" if self.request.function == "value_and_grad" else f"return {loss}"
-
-    def _float(self, number: Number) -> str:
-        return self.scalars.text(number)
 
     def _output_shape(self) -> tuple[int, ...]:
         own = self.components.shape(self.graph.output)

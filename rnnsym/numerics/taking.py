@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from math import prod
+from typing import Any
 
 from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.model.losses import losses
@@ -12,6 +13,7 @@ from rnnsym.numerics.components import Entries, flat, shaped
 from rnnsym.numerics.identifiers import Identifiers
 from rnnsym.numerics.requests import Lengths, Request
 from rnnsym.numerics.scalars import Number, Scalars
+from rnnsym.numerics.sequences import registers_of
 from rnnsym.numerics.setting import tuple_of
 from rnnsym.numerics.validation import SUM_TOLERANCE
 
@@ -47,6 +49,17 @@ class Taking:
                        f"if not ({plain} and {name}.ndim == {len(lengths)} and {name}.shape == {tuple_of(lengths)} and "
                        f"{least} <= {name}.shape[{axis}] <= {most}):", "    return None"]
         return name
+
+    def starts(self, graph: StepGraph) -> dict[Any, Entries]:
+        """Take the given initial states apart; the entries of a state, and of the register of each step back."""
+        found = dict[Any, Entries]()
+        known = {state.variable.name: state for state in graph.network.states}
+        for name, shape in self.request.states or ():
+            state = known[name]
+            entries = self.numbers(self.array(f"initial_state[{name!r}]", f"{name}_start", shape), shape)
+            own = entries[0] if len(shape) > state.variable.rank + (state.lag > 1) else entries
+            found |= dict(zip(registers_of(graph, state), own if state.lag > 1 else [own], strict=True))
+        return found
 
     def texts(self, entries: Entries) -> list[str]:
         """The names of numbers that were taken out of an array."""
