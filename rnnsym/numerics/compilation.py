@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import ModuleType
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import numpy as np
 
-from rnnsym.calculus.unrolling import BACK, graph_of
+from rnnsym.calculus.unrolling import BACK, StepGraph, graph_of
 from rnnsym.errors import DataError, DerivationError
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
@@ -20,7 +21,35 @@ from rnnsym.numerics.fitting import Fitting, all_finite
 from rnnsym.numerics.loading import load_source
 from rnnsym.numerics.validation import Arguments, Given, validate
 
-BACKENDS = ("numpy",)
+
+class Functions(Protocol):
+    """What a backend makes: functions of validated float64 arrays, all with their batch axis.
+
+    ``loss(parameters, inputs, targets, initial_state=None, lengths=None)`` returns the mean loss, ``value_and_grad`` of
+    the same and ``wrt=(names)`` the loss and {name: fresh gradient}, ``predict(parameters, inputs, …)`` the outputs. A
+    decoder's have ``target_lengths=`` too; ``predict`` is given the targets before the initial state where a teacher
+    forces it, the number of steps where outputs are fed back.
+    """
+
+    loss: Callable[..., Any]
+    predict: Callable[..., Any]
+    value_and_grad: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """How a network is computed: ``make`` returns the source, readable and complete, and its functions."""
+
+    name: str
+    make: Callable[[StepGraph], tuple[str, Functions]]
+
+
+def _numpy(graph: StepGraph) -> tuple[str, Functions]:
+    source = numpy_source(graph)
+    return source, load_source("rnnsym_generated", source)
+
+
+backends: Mapping[str, Backend] = MappingProxyType({one.name: one for one in (Backend("numpy", _numpy),)})
 
 
 @dataclass(frozen=True)
@@ -41,7 +70,7 @@ class CompiledNetwork:
     network: Network
     backend: str
     source: str
-    _module: ModuleType = field(repr=False, compare=False)
+    _functions: Functions = field(repr=False, compare=False)
 
     def __reduce__(self) -> tuple[Callable[..., CompiledNetwork], tuple[Network, str]]:
         return compile_network, (self.network, self.backend)  # a module can be neither pickled nor copied: made again
@@ -57,11 +86,14 @@ class CompiledNetwork:
         target_lengths: Any = None,
     ) -> float:
         """L = mean over the batch of the sum over outputs. Raises DataError for arguments that do not fit."""
-        found = self._validated(Given(parameters, inputs, targets, initial_state, lengths, target_lengths))
+        given = Given(parameters, inputs, targets, initial_state, lengths, target_lengths)
+        found = self._fitted(given)
         with np.errstate(all="ignore"):
-            value = float(self._module.loss(found.parameters, self._inputs(found), found.targets, **self._rest(found)))
-        self._check_finite({"the loss": np.asarray(value)}, found)
-        return value
+            value = self._functions.loss(found.parameters, self._inputs(found), found.targets, **self._rest(found))
+            finite = math.isfinite(value) and self._are_finite((), found)
+        if not finite:
+            self._explain({"the loss": value}, given)
+        return float(value)
 
     def predict(
         self,
@@ -80,11 +112,13 @@ class CompiledNetwork:
         Raises DataError for arguments that do not fit.
         """
         given = Given(parameters, inputs, targets, initial_state, lengths, target_lengths, steps)
-        found = validate(self.network, given, predict=True)
+        found = self._fitted(given, predict=True)
         extra = [found.steps] if self.network.feeds_back else [found.targets] if self.network.forced else []
         with np.errstate(all="ignore"):
-            output = self._module.predict(found.parameters, self._inputs(found), *extra, **self._rest(found))
-        self._check_finite({"the output": output}, found)
+            output = self._functions.predict(found.parameters, self._inputs(found), *extra, **self._rest(found))
+            finite = self._are_finite((output,), found)
+        if not finite:
+            self._explain({"the output": output}, given, predict=True)
         return np.array(output[0] if found.single else output)
 
     def value_and_grad(
@@ -104,24 +138,35 @@ class CompiledNetwork:
         Raises DataError for arguments that do not fit, and where a gradient overflows.
         """
         names = self._wanted(wrt)
-        found = self._validated(Given(parameters, inputs, targets, initial_state, lengths, target_lengths))
+        given = Given(parameters, inputs, targets, initial_state, lengths, target_lengths)
+        found = self._fitted(given)
         kept = names if wrt is None else self._kept(names)
         with np.errstate(all="ignore"):
-            value, gradients = self._module.value_and_grad(
+            value, gradients = self._functions.value_and_grad(
                 found.parameters, self._inputs(found), found.targets, **self._rest(found), wrt=kept
             )
-        joined = gradients if wrt is None else {name: self._joined(name, gradients) for name in names}
-        self._check_finite({"the loss": np.asarray(value), **joined}, found)
+            joined = gradients if wrt is None else {name: self._joined(name, gradients) for name in names}
+            finite = math.isfinite(value) and self._are_finite(joined.values(), found)
+        if not finite:
+            self._explain({"the loss": value, **joined}, given)
         if wrt is None:
             return float(value), joined
         return float(value), {name: self._own_shape(name, gradient, found) for name, gradient in joined.items()}
 
-    def _validated(self, given: Given) -> Arguments:
+    def _fitted(self, given: Given, *, predict: bool = False) -> Arguments:
+        """The arguments, validated but for their numbers where their shapes are known."""
         known = self._fitting.recalled(given)
-        if known is None:
-            known = validate(self.network, given)
+        if known is None or (predict and known.targets is not None and not self.network.forced):
+            known = validate(self.network, given, predict=predict)
             self._fitting.remember(given, known)
         return known
+
+    def _are_finite(self, results: Iterable[Any], found: Arguments) -> bool:
+        """Whether results and arguments are finite: functions such as tanh hide an infinite argument."""
+        state, targets = found.initial_state, found.targets
+        return all_finite(results) and all_finite((
+            *found.parameters.values(), *(() if self._reads_index else (found.inputs,)),
+            *(() if targets is None else (targets,)), *(() if state is None else state.values())))
 
     def _inputs(self, found: Arguments) -> Any:
         """The inputs as the module reads them: a single step is a sequence of one."""
@@ -138,6 +183,10 @@ class CompiledNetwork:
     @cached_property
     def _single_step(self) -> bool:
         return self.network.shape_of_steps.single_step
+
+    @cached_property
+    def _reads_index(self) -> bool:
+        return self.network.reads_index
 
     @cached_property
     def _decodes(self) -> bool:
@@ -187,9 +236,9 @@ class CompiledNetwork:
                 raise DataError(f"wrt: unknown name {name!r}; the names are {', '.join(known)}")
         return names
 
-    def _check_finite(self, results: Mapping[str, Any], arguments: Arguments) -> None:
-        if all_finite(results.values()):
-            return
+    def _explain(self, results: Mapping[str, Any], given: Given, *, predict: bool = False) -> None:
+        """Say which argument is not finite, else which result; neither where a sum of squares overflowed."""
+        arguments = validate(self.network, given, predict=predict)
         for name, value in results.items():
             if not np.isfinite(value).all():
                 subject = name if name.startswith("the ") else f"the gradient of {name}"
@@ -224,11 +273,10 @@ def compile_network(network: Network, backend: str = "numpy") -> CompiledNetwork
 
     Raises DerivationError for an unknown backend, and for a parameter that bears the name of another gradient.
     """
-    if backend not in BACKENDS:
-        raise DerivationError(f"unknown backend {backend!r}; the backends are {', '.join(BACKENDS)}")
+    if backend not in backends:
+        raise DerivationError(f"unknown backend {backend!r}; the backends are {', '.join(backends)}")
     clashes = {"inputs", *(f"{state.variable.name}_0" for state in network.states)}
     for parameter in network.parameters:
         if parameter.name in clashes:
             raise DerivationError(f"the parameter {parameter.name!r} bears the name of another gradient: rename it")
-    source = numpy_source(graph_of(network))
-    return CompiledNetwork(network, backend, source, load_source("rnnsym_generated", source))
+    return CompiledNetwork(network, backend, *backends[backend].make(graph_of(network)))
