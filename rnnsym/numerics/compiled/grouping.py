@@ -95,6 +95,27 @@ def loop_shape(operation: Operation) -> tuple[Any, ...] | None:
     return None
 
 
+def in_order(names: Iterable[Any], operations: Iterable[Operation]) -> tuple[Any, ...]:
+    """Return quantities in the order in which they are made."""
+    order = [target for one in operations for target in targets(one)]
+    return tuple(sorted(names, key=order.index))
+
+
+def scheduled(operations: Iterable[Operation]) -> list[Operation]:
+    """Return operations in an order with few phases: products of one vector early, sums of products late."""
+    waiting, found = list(operations), list[Operation]()
+    missing = {target for one in waiting for target in targets(one)}
+    while waiting:
+        ready = [one for one in waiting if not any(name in missing for name, _ in reads(one))]
+        early = [one for one in ready if isinstance(one, FanOut)]
+        entries = [one for one in ready if not isinstance(one, FanOut | FanIn)]
+        chosen = early or entries[:1] or ready
+        found += chosen
+        waiting = [one for one in waiting if one not in chosen]
+        missing -= {target for one in chosen for target in targets(one)}
+    return found
+
+
 def phases_of(operations: Iterable[Operation]) -> list[Phase]:
     """Return the phases of a step."""
     found: list[Phase] = []

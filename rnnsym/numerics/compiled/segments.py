@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from rnnsym.calculus.notation import Adjoint
 from rnnsym.errors import DerivationError
 from rnnsym.model.expressions import Constant, Expression, Parameter
 from rnnsym.numerics.compiled.components import ComponentPrinter, Index
-from rnnsym.numerics.compiled.grouping import Group, Phase, kept_apart, phases_of, targets
+from rnnsym.numerics.compiled.grouping import Group, Phase, in_order, kept_apart, phases_of
 from rnnsym.numerics.compiled.operations import (
     Added,
     Collapse,
@@ -27,6 +27,7 @@ from rnnsym.numerics.compiled.setting import Setting
 from rnnsym.numerics.compiled.weights import fan_in_weights, fan_out_weights
 
 INDENT = "    "
+NO_STACKS: Mapping[tuple[Any, ...], str] = MappingProxyType({})
 
 
 class Segment:
@@ -37,12 +38,14 @@ class Segment:
     """
 
     def __init__(self, setting: Setting, operations: Iterable[Operation], places: Mapping[Any, list[Place]],
-                 rows: str | None, skipped: Iterable[str] = ()) -> None:
-        self.setting, self.rows, self.skipped = setting, rows, tuple(skipped)
+                 rows: str | None, skipped: Iterable[str] = (),
+                 stacks: Mapping[tuple[Any, ...], str] = NO_STACKS) -> None:
+        self.setting, self.rows, self.skipped, self.stacks = setting, rows, tuple(skipped), stacks
         self.places: dict[Any, list[Place]] = {name: list(own) for name, own in places.items()}
         self.needs: dict[Any, list[str]] = {}
         self.phases: list[Phase] = phases_of(operations)
         self._local: dict[Any, str] = {}
+        self._product_line: dict[Any, str] = {}
         self.printer: ComponentPrinter = setting.printer(self._entry)
         for name in kept_apart(self.phases):
             self._room(name)
@@ -110,11 +113,7 @@ class Segment:
                 f"{INDENT * 2}continue"] if self.skipped else []
         return [f"for {self.setting.row} in range({self.rows}):", *skip, *(INDENT + line for line in body)]
 
-    _product_line: dict[Any, str]
-
     def _prepare(self, product: FanOut | FanIn) -> None:
-        if "_product_line" not in self.__dict__:
-            self._product_line = {}
         self._product_line[product] = (
             self._fan_out(product) if isinstance(product, FanOut) else self._fan_in(product))
 
@@ -134,7 +133,7 @@ class Segment:
 
     def _fan_in(self, product: FanIn) -> str:
         order = self.ordered(product.members)
-        stack = self.setting.stacks.get(order)
+        stack = self.stacks.get(order)
         size = self.setting.size(order[0].shape[0])
         width = f"{len(order)} * {size}"
         if stack is None:
@@ -150,9 +149,7 @@ class Segment:
 
     def ordered(self, members: Iterable[Any]) -> tuple[Any, ...]:
         """Return quantities in the order in which they are made."""
-        order = [target for phase in self.phases for group in phase.groups for one in group.operations
-                 for target in targets(one)]
-        return tuple(sorted(members, key=order.index))
+        return in_order(members, (one for phase in self.phases for group in phase.groups for one in group.operations))
 
     def _group(self, group: Group) -> list[str]:
         if group.shape is None:
@@ -274,7 +271,3 @@ class Segment:
         yield from (f"{indent}{place.at(tuple(index))} = {self.setting.total}"
                     for place in self.places[operation.target])
 
-
-def adjoint(name: Any) -> bool:
-    """Whether a name is a δ."""
-    return isinstance(name, Adjoint)

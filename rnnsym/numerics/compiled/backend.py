@@ -1,0 +1,46 @@
+"""The numba backend: a generated module with its entries compiled; NumPy's where numba is not installed."""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from types import ModuleType
+
+from rnnsym.calculus.unrolling import StepGraph
+from rnnsym.numerics.compiled.emission import numba_source
+from rnnsym.numerics.compiled.storage import cached_module
+
+PACKAGES = ("rnnsym", "numba", "llvmlite", "numpy")
+
+
+def has_numba() -> bool:
+    """Whether numba is installed."""
+    return find_spec("numba") is not None
+
+
+def compiled_module(graph: StepGraph) -> tuple[str, ModuleType]:
+    """Return the source for numba, and its module."""
+    source = numba_source(graph)
+    return source, cached_module(source, versions())
+
+
+def versions() -> str:
+    """Return the versions that compiled code depends on."""
+    return " ".join([f"python {platform.python_version()}", *(f"{name} {_version(name)}" for name in PACKAGES)])
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # run from a folder with its source
+        return "unknown"
+
+
+def warn_of_absence() -> None:
+    """Say that numba is absent, and what is done instead."""
+    from rnnsym.errors import BackendWarning
+
+    warnings.warn("backend=\"numba\": numba is not installed, so this network is computed with NumPy; "
+                  "pip install 'rnnsym[fast]' installs it", BackendWarning, stacklevel=4)
