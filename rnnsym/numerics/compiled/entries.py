@@ -22,10 +22,10 @@ class EntryCode:
         self.names, self.network = emitter.setting.names, emitter.network
         self.topology = emitter.network.shape_of_steps
         self.free = emitter.free_states()
-        self.starts = {s: self.names.fresh(f"from_{s.name}".replace("'", "_back_")) for _, s in self.free}
-        self.d_starts = {s: self.names.fresh(f"d_from_{s.name}".replace("'", "_back_")) for _, s in self.free}
-        self.seen = {s: self.names.fresh(f"all_{s.name}".replace("'", "_back_")) for s in self.graph.states}
-        self.d_input = self.names.fresh("d_sequence")
+        self.starts = {s: self.setting.fresh(f"from_{s.name}") for _, s in self.free}
+        self.d_starts = {s: self.setting.fresh(f"d_from_{s.name}") for _, s in self.free}
+        self.seen = {s: self.setting.fresh(f"all_{s.name}") for s in self.graph.states}
+        self.d_input = self.setting.fresh("d_sequence")
 
     def functions(self) -> list[Iterator[str]]:
         """The functions, those that are compiled first."""
@@ -70,7 +70,7 @@ class EntryCode:
         return found
 
     def _entry(self, kind: str, result: str, law: str) -> Iterator[str]:
-        yield f"@njit({result}({', '.join(self._types(kind))}), cache=True, **OPTIONS)"
+        yield f"@entry({result}({', '.join(self._types(kind))}))"
         yield f"def {kind}({', '.join(self._arguments(kind))}):"
         yield f'    """{law}"""'
         yield from self.setting.sizes([] if self.network.reads_index else [
@@ -182,16 +182,12 @@ class EntryCode:
         yield from self._seen_lines()
         yield from self._loss_lines()
         for p in self.network.parameters:
-            yield f"    {self.setting.gradient(p)}[{'...' if p.rank else '()'}] = 0.0"
+            grad = self.setting.gradient(p)
+            yield f"    clear({grad})"
         yield from self._readout_back()
         for loop in reversed(self.e.loops):
             yield from self._loop_back(loop)
-        outputs = [*map(self.setting.gradient, self.network.parameters), "d_inputs", *self.d_starts.values()]
-        yield from (f"    divide({one}.reshape({one}.size), batch)" for one in outputs if not self._is_index(one))
         yield f"    return {self.setting.total} / batch"
-
-    def _is_index(self, output: str) -> bool:
-        return output == "d_inputs" and self.network.reads_index and not self._one_vector
 
     @property
     def _one_vector(self) -> bool:
@@ -204,7 +200,7 @@ class EntryCode:
         target = "targets" if not self.graph.every else self._merged(self.names(self.graph.target), self.graph.target)
         weight = [f"{self.names(self.e.weight)}.reshape(steps * batch)"] if self.graph.every else []
         arguments = [*self.setting.parameters, *(self.seen[s] for s in readout.seen), *readout.results, target,
-                     *weight, *map(self.setting.gradient, self.network.parameters)]
+                     *weight, *map(self.setting.gradient, self.network.parameters), "batch"]
         finals = [self.names(one) for one in readout.finals.values()]
         left = f"{self.setting.tuple_of(finals)} = " if finals else ""
         yield f"    {left}backward_readout({', '.join(arguments)})"
@@ -217,7 +213,8 @@ class EntryCode:
         always = self.e.input_in_step(loop)
         wanted = "d_inputs.size > 0" if reads is not None and reads.name == "x" and not loop.r.index else "False"
         count = "steps" if always else f"steps if {wanted} else 0" if wanted != "False" else "0"
-        yield f"    {room} = np.zeros(({count}, batch{wide}))"
+        yield f"    {room} = np.empty(({count}, batch{wide}))"
+        yield f"    clear({room})"
         seen = []
         for s in loop.r.arriving:
             final = self.names(self.e.readout.finals[s])
@@ -232,9 +229,9 @@ class EntryCode:
             turned = f"turned_steps({room}, lengths)" if graph.loop.reverse else room
             yield "    if d_inputs.size > 0:"
             yield f"        ordered{suffix} = {turned}"
-            yield f"        for at in range(steps):"
-            yield f"            for row in range(batch):"
-            yield f"                add_to(d_inputs[row, at], ordered{suffix}[at, row])"
+            yield "        for at in range(steps):"
+            yield "            for row in range(batch):"
+            yield f"                add_to(d_inputs[row, at], ordered{suffix}[at, row], batch)"
         yield from self._starts_back(loop)
         if graph.decodes:
             yield "    steps = encoded"
@@ -245,9 +242,9 @@ class EntryCode:
             own = self.e.adjoint(s)
             if s in self.d_starts:
                 out = self.d_starts[s]
-                yield f"    add_to({out}.reshape({out}.size), {own}.reshape({own}.size))"
+                yield f"    add_to({out}.reshape({out}.size), {own}.reshape({own}.size), batch)"
             elif self.topology.feeds_back and s in graph.starts():
-                yield f"    add_to(d_inputs.reshape(d_inputs.size), {own}.reshape({own}.size))"
+                yield f"    add_to(d_inputs.reshape(d_inputs.size), {own}.reshape({own}.size), batch)"
 
     def _end(self, loop: LoopCode, state: Variable) -> str:
         """What reaches the last value of a state: from the output, or from the loop that starts from it."""
@@ -280,9 +277,9 @@ class EntryCode:
         if kind == "value_and_grad":
             yield from self._call_gradient()
         elif kind == "loss":
-            yield f"    return called({entry}, {', '.join(self._arguments(entry))})"
+            yield f"    return {entry}({', '.join(self._arguments(entry))})"
         else:
-            yield f"    found = called({entry}, {', '.join(self._arguments(entry))})"
+            yield f"    found = {entry}({', '.join(self._arguments(entry))})"
             yield from self._shaped()
 
     def _shaped(self) -> Iterator[str]:
@@ -309,7 +306,7 @@ class EntryCode:
             key = next((one for one, own in others.items() if own == name), None)
             yield f"    {name} = {nothing}" + (
                 "" if key is None else f' if every or "{key}" not in wrt else {zeros}')
-        yield f"    value = called(gradient, {', '.join(self._arguments('gradient'))})"
+        yield f"    value = gradient({', '.join(self._arguments('gradient'))})"
         yield f"    gradients = {{{', '.join(parameters)}}}"
         yield "    if every:"
         yield "        return value, gradients"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 HEAD = '''
 import math
+import threading
 
 import numpy as np
 from numba import njit, types
@@ -21,6 +22,33 @@ LEAST_ROWS = 512  # of a product of a block, so that adding it to a sum of gradi
 def array(axes, of=types.float64):
     """Return the type of a contiguous array."""
     return types.Array(of, axes, "C")
+
+
+class Entry:
+    """A function that is compiled for one signature, when it is first called, or found compiled in the cache."""
+
+    def __init__(self, signature, function):
+        self.signature, self.function, self.compiled, self.lock = signature, function, None, threading.Lock()
+
+    def __call__(self, *arguments):
+        compiled = self.compiled or self.ready()
+        try:
+            return compiled(*arguments)
+        except TypeError:  # no array may be read-only, nor lie at an odd address: such are handed on as copies
+            return compiled(*(one if not isinstance(one, np.ndarray) or one.flags.carray else np.array(one)
+                              for one in arguments))
+
+    def ready(self):
+        """Compile the function, once."""
+        with self.lock:
+            if self.compiled is None:
+                self.compiled = njit(self.signature, cache=True, error_model="numpy", nogil=True)(self.function)
+            return self.compiled
+
+
+def entry(signature):
+    """Compile a function for one signature."""
+    return lambda function: Entry(signature, function)
 '''
 
 LOOPS = '''
@@ -52,7 +80,10 @@ def accumulate(left, right, out):
     rows, height = left.shape
     columns = right.shape[1]
     if rows > FEW_ROWS and rows * height * columns > MANY:
-        out += np.dot(left.T, right)
+        part = np.dot(left.T, right)
+        for k in range(height):
+            for j in range(columns):
+                out[k, j] += part[k, j]
         return
     whole = rows - rows % 4
     for i in range(0, whole, 4):
@@ -82,26 +113,58 @@ def block_of(steps, batch, width):
 
 
 @njit(**OPTIONS)
-def begin(whole, given, count, value):
-    """Set the first ``count`` numbers to those that are given, or where none is to ``value``."""
-    for i in range(count):
+def begin(whole, given, value):
+    """Set all numbers to those that are given, or where none is to ``value``."""
+    for i in range(whole.size):
         whole[i] = given[i] if given.size > 0 else value
 
 
 @njit(**OPTIONS)
-def add_to(out, values):
-    """Add to a gradient, unless it is not wanted and has no numbers."""
-    if out.size > 0:
-        for i in range(out.size):
-            out[i] += values[i]
+def clear(values):
+    """Set all numbers to zero."""
+    flat = values.reshape(values.size)
+    for i in range(flat.size):
+        flat[i] = 0.0
 
 
 @njit(**OPTIONS)
-def divide(values, by):
-    """Divide all numbers in place."""
-    if by != 1:
-        for i in range(values.size):
-            values[i] /= by
+def lay(side_by_side, member, weights):
+    """Put weights beside others."""
+    for i in range(weights.shape[0]):
+        for j in range(weights.shape[1]):
+            side_by_side[i, member, j] = weights[i, j]
+
+
+@njit(**OPTIONS)
+def lay_turned(side_by_side, member, weights):
+    """Put transposed weights beside others."""
+    for i in range(weights.shape[0]):
+        for j in range(weights.shape[1]):
+            side_by_side[j, member, i] = weights[i, j]
+
+
+@njit(**OPTIONS)
+def hand_on(sums, member, gradient, by):
+    """Add one of several sums, divided, to a gradient."""
+    for i in range(gradient.shape[0]):
+        for j in range(gradient.shape[1]):
+            gradient[i, j] += sums[i, member, j] / by
+
+
+@njit(**OPTIONS)
+def hand_on_turned(sums, member, gradient, by):
+    """Add one of several sums, transposed and divided, to a gradient."""
+    for i in range(gradient.shape[0]):
+        for j in range(gradient.shape[1]):
+            gradient[i, j] += sums[j, member, i] / by
+
+
+@njit(**OPTIONS)
+def add_to(out, values, by):
+    """Add numbers, divided, to a gradient, unless it is not wanted and has none."""
+    if out.size > 0:
+        for i in range(out.size):
+            out[i] += values[i] / by
 '''
 
 BY_STEPS = '''
@@ -159,15 +222,6 @@ def output_weights(steps, batch, lengths):
 CALLED = '''
 NO_LENGTHS = np.empty(0, dtype=np.int64)
 NOTHING_1, NOTHING_2, NOTHING_3 = np.empty(0), np.empty((0, 0)), np.empty((0, 0, 0))
-
-
-def called(kernel, *arguments):
-    """Call a compiled function; arrays that may not be written to, or lie at odd addresses, are handed on as copies."""
-    try:
-        return kernel(*arguments)
-    except TypeError:  # no signature fits
-        return kernel(*(one if not isinstance(one, np.ndarray) or one.flags.carray else np.array(one)
-                        for one in arguments))
 
 
 def started(initial_state, name, batch, rank):

@@ -21,7 +21,7 @@ class LoopCode:
     def __init__(self, recurrence: Recurrence) -> None:
         self.r, self.setting = recurrence, recurrence.setting
         self.names = self.setting.names
-        fresh = self.names.fresh
+        fresh = self.setting.fresh
         self.low, self.high = self.setting.first, self.setting.last
         self.block = fresh("block")
         self.wanted = fresh("wanted")
@@ -96,11 +96,13 @@ class LoopCode:
         for s in self.r.graph.states:
             axes = ", ".join(["steps + 1", "batch", *(self.setting.size(n) for n in s.shape)])
             yield f"    {self.names(s)} = np.empty(({axes}))"
-            yield (f"    begin({self.names(s)}.reshape({self.names(s)}.size), {self.starts[s]}.reshape("
-                   f"{self.starts[s]}.size), {self.names(s)}[0].size, {float(self.r.graph.initial(s))!r})")
+            yield (f"    begin({self.names(s)}[0].reshape({self.names(s)}[0].size), {self.starts[s]}.reshape("
+                   f"{self.starts[s]}.size), {float(self.r.graph.initial(s))!r})")
         for v in self.r.tape:
             axes = ", ".join(["steps", "batch", *(self.setting.size(n) for n in v.shape)])
-            yield f"    {self.names(v)} = np.zeros(({axes})) if {self.setting.masked} else np.empty(({axes}))"
+            yield f"    {self.names(v)} = np.empty(({axes}))"
+            yield f"    if {self.setting.masked}:"
+            yield f"        clear({self.names(v)})"
 
     def _held(self) -> Iterator[str]:
         """A sequence that has ended keeps its states."""
@@ -122,13 +124,13 @@ class LoopCode:
         for product in early:
             weights, lines = fan_out_weights(self.setting, reader.printer, product)
             size, count = self.setting.size(product.members[0][0].shape[0]), len(product.members)
-            flat, array = (self.names.fresh(f"{word}_{self.setting.wish(product.vector)}")
+            flat, array = (self.setting.fresh(f"{word}_{self.setting.wish(product.vector)}")
                            for word in ("drive_rows", "drive"))
-            bulk.before += [*lines, f"{flat} = np.empty(({self.block} * batch, {count} * ({size})))",
+            bulk.before += [*lines, f"{flat} = np.empty(({self.block} * batch, {self.setting.times(count, size)}))",
                             f"{array} = {flat}.reshape({self.block}, batch, {count}, {size})"]
             rows = self.r.rows_of(product.vector, self.low, self.high)
             bulk.inside.append(f"multiply({rows}, {weights}, {flat}[:({self.high} - {self.low}) * batch])")
-            widths.append(f"{count} * ({size})")
+            widths.append(self.setting.times(count, size))
             for number, (member, _) in enumerate(product.members):
                 lead = (f"{self.setting.step} - {self.low}", self.setting.row, str(number))
                 places[member] = [Place(array, lead)]
@@ -153,7 +155,7 @@ class LoopCode:
                           stacks.of_step)
         body = segment.lines()
         input_lines = self._input_lines(stacks, segment)
-        widths += [f"{len(key)} * ({self.setting.size(key[0].shape[0])})" for key in stacks.flats]
+        widths += [self.setting.times(len(key), self.setting.size(key[0].shape[0])) for key in stacks.flats]
         yield "@njit(**OPTIONS)"
         yield f"def {self.backward_name}({', '.join(self.backward_arguments)}):"
         yield f'    """Add to the gradients of the parameters; return δ of {self._described} at the start."""'
@@ -173,6 +175,9 @@ class LoopCode:
         yield from self._indented([*gradients.block(vectors, f"({self.high} - {self.low}) * batch"),
                                    *input_lines[1]], 2)
         yield from self._indented(list(gradients.hand_on()))
+        for s in self.r.graph.states:
+            rest, handed = (f"{self.names(one[s])}[1]" for one in (self.r.rest_of, self.r.product_of))
+            yield f"    add_to({rest}.reshape({rest}.size), {handed}.reshape({rest}.size), 1)"
         yield f"    return {self._returned()}"
 
     @property
@@ -210,7 +215,7 @@ class LoopCode:
         for name in gradients.vectors:
             code = self.r.rows_of(name, self.low, self.high)
             if code is None:
-                flat, array = self.names.fresh("buffer_rows"), self.names.fresh("buffer")
+                flat, array = self.setting.fresh("buffer_rows"), self.setting.fresh("buffer")
                 size = self.setting.size(name.shape[0])
                 buffers.needs += [f"{flat} = np.empty(({self.block} * batch, {size}))",
                                   f"{array} = {flat}.reshape({self.block}, batch, {size})"]
@@ -226,10 +231,10 @@ class LoopCode:
         for s in self.r.graph.states:
             axes = ", ".join(["2", "batch", *(self.setting.size(n) for n in s.shape)])
             handed, rest, end = self.names(self.r.product_of[s]), self.names(self.r.rest_of[s]), self.ends[s]
-            yield f"    {handed} = np.zeros(({axes}))"
-            yield f"    {rest} = np.zeros(({axes}))"
-            yield f"    begin({rest}[(steps - 1) & 1].reshape({rest}[0].size), {end}.reshape({end}.size), " \
-                  f"{end}.size, 0.0)"
+            yield f"    {handed} = np.empty(({axes}))"
+            yield f"    {rest} = np.empty(({axes}))"
+            yield f"    clear({handed})"
+            yield f"    begin({rest}[(steps - 1) & 1].reshape({rest}[0].size), {end}.reshape({end}.size), 0.0)"
 
     def _passed(self) -> Iterator[str]:
         """Past a sequence's end δ is handed on as it is."""
@@ -252,7 +257,7 @@ class LoopCode:
             return [], []
         key = next(key for key in stacks.flats if set(key) == set(product.members))
         weights, lines = fan_in_weights(self.setting, segment.printer, product, key)
-        rows = self.names.fresh("input_rows")
+        rows = self.setting.fresh("input_rows")
         size = self.setting.size(product.target.shape[0])
         before = [*lines, f"{rows} = {self.d_input}.reshape({self.d_input}.shape[0] * batch, {size})"]
         span = f"({self.high} - {self.low}) * batch"
@@ -261,8 +266,7 @@ class LoopCode:
 
     def _returned(self) -> str:
         """δ of the states at the start; what is handed on by step 0 stands where step −1 would read it."""
-        return self.setting.tuple_of(f"{self.names(self.r.product_of[s])}[1] + {self.names(self.r.rest_of[s])}[1]"
-                                     for s in self.r.graph.states)
+        return self.setting.tuple_of(self.names(self.r.rest_of[s]) + "[1]" for s in self.r.graph.states)
 
 
 class Bulk:

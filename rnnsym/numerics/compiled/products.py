@@ -35,12 +35,12 @@ class Stacks:
     def add(self, key: Key) -> str:
         """Make the stack of ``key``, unless it is there; return the name of its matrix of all rows."""
         if key not in self.flats:
-            fresh, size = self.setting.names.fresh, self.setting.size(key[0].shape[0])
+            fresh, size = self.setting.fresh, self.setting.size(key[0].shape[0])
             flat, array, steps = fresh("stack_rows"), fresh("stack"), fresh("stack_steps")
             axes = ", ".join(self.axes)
-            self.needs += [f"{flat} = np.empty(({self.rows}, {len(key)} * ({size})))",
+            self.needs += [f"{flat} = np.empty(({self.rows}, {self.setting.times(len(key), size)}))",
                            f"{array} = {flat}.reshape({axes}, {len(key)}, {size})",
-                           f"{steps} = {flat}.reshape({axes}, {len(key)} * ({size}))"]
+                           f"{steps} = {flat}.reshape({axes}, {self.setting.times(len(key), size)})"]
             self.flats[key], self.of_step[key] = flat, self.matrix.format(steps)
             for number, member in enumerate(key):
                 self.places.setdefault(member, []).append(Place(array, (*self.lead, str(number))))
@@ -91,17 +91,15 @@ class Gradients:
             key = self._key[one]
             if (one.vector, key) in self._array:
                 continue
-            sums, flat = self.setting.names.fresh("sums"), self.setting.names.fresh("sums_flat")
+            sums, flat = self.setting.fresh("sums"), self.setting.fresh("sums_flat")
             self._array[one.vector, key] = sums, flat
             size = self.setting.size(key[0].shape[0])
-            width = f"{len(key)} * ({size})"
-            if one.vector is None:
-                yield f"{flat} = np.zeros({width})"
-                yield f"{sums} = {flat}.reshape({len(key)}, {size})"
-                continue
-            height = self.setting.size(one.vector.shape[0])
-            yield f"{flat} = np.zeros(({height}, {width}))"
+            width = self.setting.times(len(key), size)
+            height = "1" if one.vector is None else self.setting.size(one.vector.shape[0])
+            axes = width if one.vector is None else f"({height}, {width})"
+            yield f"{flat} = np.empty({axes})"
             yield f"{sums} = {flat}.reshape({height}, {len(key)}, {size})"
+            yield f"clear({flat})"
 
     def block(self, vectors: dict[Any, str], count: str) -> Iterator[str]:
         """Yield the lines that add ``count`` rows; ``vectors`` are the codes of the matrices of these rows."""
@@ -114,18 +112,13 @@ class Gradients:
 
     def hand_on(self) -> Iterator[str]:
         """Yield the lines that add the sums to the parameters' gradients."""
-        i, j = self.setting.indices(2)
         for one in self._rows:
             key = self._key[one]
             sums, _ = self._array[one.vector, key]
-            member, sign = key.index(one.adjoint), "-" if one.negative else "+"
-            outer = self.setting.size(one.adjoint.shape[0])
+            member = key.index(one.adjoint)
             grad = self.setting.gradient(one.parameter)
+            by = f"{'-' * one.negative}batch"
             if one.vector is None:
-                yield f"for {i} in range({outer}):"
-                yield f"    {grad}[{i}] {sign}= {sums}[{member}, {i}]"
-                continue
-            place = f"{j}, {i}" if one.turned else f"{i}, {j}"
-            yield f"for {i} in range({self.setting.size(one.vector.shape[0])}):"
-            yield f"    for {j} in range({outer}):"
-            yield f"        {grad}[{place}] {sign}= {sums}[{i}, {member}, {j}]"
+                yield f"add_to({grad}, {sums}[0, {member}], {by})"
+            else:
+                yield f"hand_on{'_turned' * one.turned}({sums}, {member}, {grad}, {by})"

@@ -28,13 +28,13 @@ class ReadoutCode:
         self.setting, self.graph, self.recursion = setting, graph, recursion
         self.argument, self.weight = argument, weight
         self.names = setting.names
-        self.rows = setting.names.fresh("many")
+        self.rows = setting.fresh("many")
         self.seen: dict[Any, Any] = {}
         for loop in graph.reading:
             for s in loop.states:
                 self.seen[s] = s if graph.every else s.at(loop.last(loop.loop.steps))
         self.targets: list[Any] = [a.target for a in graph.readout]
-        self.finals = {s: Variable(setting.names.fresh(f"reaching_{s.name}".split("'")[0]), s.shape, s.step)
+        self.finals = {s: Variable(setting.fresh(f"reaching_{s.name}"), s.shape, s.step)
                        for s in recursion.final}
 
     @property
@@ -81,7 +81,7 @@ class ReadoutCode:
 
     def readout(self) -> Iterator[str]:
         """The function from the states to the outputs."""
-        lowering = Lowering(self.names.fresh)
+        lowering = Lowering(self.setting.fresh)
         for a in self.graph.readout:
             lowering.assign(a.target, a.value)
         yield from self._head(self.states, "readout", f"Return {', '.join(self.results)} of all rows of states.")
@@ -96,7 +96,7 @@ class ReadoutCode:
         target = Variable("target", of.shape, of.step)
         value = entry.value if entry.fused_value is None or of == self.graph.output else entry.fused_value
         each = Variable("L", (), of.step)
-        lowering = Lowering(self.names.fresh)
+        lowering = Lowering(self.setting.fresh)
         lowering.assign(each, value(of, target))
         weight, total, name = self.names(self.weight), self.setting.total, self.names(each)
         arguments = [self.names(of), self.names(target), *([weight] if self.graph.every else [])]
@@ -112,7 +112,7 @@ class ReadoutCode:
 
     def backward(self) -> Iterator[str]:
         """The function from the loss back to the states."""
-        lowering = Lowering(self.names.fresh)
+        lowering = Lowering(self.setting.fresh)
         for a in self.recursion.readout:
             lowering.assign(a.target, a.value)
         for s, value in self.recursion.final.items():
@@ -142,7 +142,7 @@ class ReadoutCode:
         """The arguments of the function back, but for the parameters."""
         weight = [self.names(self.weight)] if self.graph.every else []
         return [*self.states, *self.results, self.names(self.graph.target), *weight,
-                *(self.setting.gradient(p) for p in self.graph.network.parameters)]
+                *(self.setting.gradient(p) for p in self.graph.network.parameters), "batch"]
 
     def _backward_places(self, stacks: Stacks) -> Places:
         places = self._places() | {self.graph.target: self._place(self.graph.target), self.weight: self._place(

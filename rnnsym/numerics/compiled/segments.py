@@ -59,7 +59,7 @@ class Segment:
         """Return where a quantity stands, in an array of its own where it has none."""
         own = self.places.setdefault(name, [])
         if not own:
-            array = self.setting.names.fresh(self.setting.wish(name))
+            array = self.setting.fresh(self.setting.wish(name))
             self.needs[name] = [f"{array} = {self._empty(name.shape)}"]
             own.append(Place(array, self.lead))
         return own[0]
@@ -85,7 +85,7 @@ class Segment:
         for place in own:
             if place.lead and place.lead[-1] == self.setting.row:
                 return place.array + (f"[{', '.join(place.lead[:-1])}]" if place.lead[:-1] else "")
-        array = self.setting.names.fresh(self.setting.wish(name))
+        array = self.setting.fresh(self.setting.wish(name))
         self.needs["matrix", name] = [f"{array} = {self._empty(name.shape)}"]
         own.append(Place(array, self.lead))
         return array
@@ -122,10 +122,10 @@ class Segment:
         weights, lines = fan_out_weights(self.setting, self.printer, product)
         size = self.setting.size(product.members[0][0].shape[0])
         count = len(product.members)
-        array, flat = (self.setting.names.fresh(f"{word}_{self.setting.wish(product.vector)}")
+        array, flat = (self.setting.fresh(f"{word}_{self.setting.wish(product.vector)}")
                        for word in ("joint", "joint_flat"))
         self.needs["fan", product] = [
-            *lines, f"{flat} = np.empty(({self.rows}, {count} * {size}))",
+            *lines, f"{flat} = np.empty(({self.rows}, {self.setting.times(count, size)}))",
             f"{array} = {flat}.reshape({self.rows}, {count}, {size})"]
         for number, (member, _) in enumerate(product.members):
             self.places[member] = [Place(array, (*self.lead, str(number)))]
@@ -135,9 +135,9 @@ class Segment:
         order = self.ordered(product.members)
         stack = self.stacks.get(order)
         size = self.setting.size(order[0].shape[0])
-        width = f"{len(order)} * {size}"
+        width = self.setting.times(len(order), size)
         if stack is None:
-            flat, array = (self.setting.names.fresh(word) for word in ("side_flat", "side_by_side"))
+            flat, array = (self.setting.fresh(word) for word in ("side_flat", "side_by_side"))
             self.needs["stack", order] = [f"{flat} = np.empty(({self.rows}, {width}))",
                                           f"{array} = {flat}.reshape({self.rows}, {len(order)}, {size})"]
             for number, member in enumerate(order):

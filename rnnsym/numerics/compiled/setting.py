@@ -16,10 +16,10 @@ from rnnsym.numerics.identifiers import Identifiers
 OWN_WORDS = (
     "njit", "types", "intrinsic", "math", "INLINE", "EMPTY", "EVERY", "bits", "number", "series", "exp", "larger",
     "smaller", "INVERSE_LN2", "LN2_HIGH", "LN2_LOW", "SHIFT", "multiply", "accumulate", "total_over_rows", "by_steps",
-    "by_sequences", "turned_steps", "shifted_steps", "begin", "divide", "add_to", "block_of", "output_weights",
+    "by_sequences", "turned_steps", "shifted_steps", "begin", "clear", "lay", "lay_turned", "hand_on", "hand_on_turned", "add_to", "block_of", "output_weights",
     "gradient", "mean_loss", "output", "called", "forward_decode", "backward", "backward_decode", "forward_turned",
     "backward_turned", "loss_of", "backward_readout", "MANY", "FEW_ROWS", "BLOCK", "LEAST_ROWS", "array",
-    "OPTIONS", "PRODUCT", "started", "NO_LENGTHS", "NOTHING_1", "NOTHING_2", "NOTHING_3", "encoded", "every", "found",
+    "OPTIONS", "PRODUCT", "started", "Entry", "entry", "threading", "NO_LENGTHS", "NOTHING_1", "NOTHING_2", "NOTHING_3", "encoded", "every", "found",
     "ordered", "ordered_turned", "at", "row", *SOURCES,
 )
 
@@ -34,13 +34,29 @@ class Setting:
             self.names.fresh(word)
         for name in (*graph.network.parameters, *graph.network.constants, graph.network.input, *graph.states):
             self.names(name)
-        fresh = self.names.fresh
+        self._given: set[str] = set()
+        fresh = self.fresh
         self.row, self.step, self.first, self.last = "row", "at", fresh("low"), fresh("high")
         self.now, self.then = fresh("now"), fresh("then")
         self.masked, self.lengths, self.counts = fresh("masked"), "lengths", fresh("counts")
         self.total, self.peak = fresh("total"), fresh("peak")
         self._indices = [fresh(word) for word in ("unit", "other", "third")]
         self.functions: set[str] = set()
+
+    def fresh(self, wish: str) -> str:
+        """Return an identifier that nothing else has: the wish, or the wish with a number."""
+        base, number = wish.replace("'", "_back_").rstrip("_"), 1
+        found = base
+        while found in self._given:
+            number += 1
+            found = f"{base}_{number}"
+        self._given.add(found)
+        return self.names.fresh(found)
+
+    @staticmethod
+    def times(count: int, size: str) -> str:
+        """Print a multiple of a size."""
+        return size if count == 1 else f"{count} * ({size})" if " " in size else f"{count} * {size}"
 
     def printer(self, entry: Callable[[Any, Index], str]) -> ComponentPrinter:
         """Return a printer of entries; what functions it uses is known to the whole module."""
