@@ -79,13 +79,11 @@ class EntryCode:
         yield "    batch = inputs.shape[0]"
 
     def _run_forward(self, kind: str) -> Iterator[str]:
-        for number, loop in enumerate(self.e.loops):
+        for loop in self.e.loops:
             yield from self._read(loop, kind)
             arguments = [*self.setting.parameters, *self._given(loop), *(
                 self._start(loop, s) for s in loop.r.graph.states), self._own_lengths(loop)]
             yield f"    {self.setting.tuple_of(loop.results)} = {loop.forward_name}({', '.join(arguments)})"
-            if number == 0 and self.topology.decodes:
-                yield "    encoded = inputs.shape[1]"
 
     def _read(self, loop: LoopCode, kind: str) -> Iterator[str]:
         reads = loop.r.reads
@@ -99,7 +97,7 @@ class EntryCode:
                 yield f"    {name}_turned = turned_steps(by_steps(inputs), lengths)" + self._as_rows(loop)
                 return
             yield f"    {name} = by_steps(inputs)" + self._as_rows(loop)
-            yield f"    steps = {name}.shape[0]"
+            yield f"    {'encoded' if self.topology.decodes else 'steps'} = {name}.shape[0]"
             return
         yield f"    {name} = shifted_steps(by_steps(targets))"
         yield f"    steps = {name}.shape[0]"
@@ -127,7 +125,7 @@ class EntryCode:
         """The states of all outputs, and the outputs."""
         if self._fed:
             for v in dict.fromkeys((self.e.argument, self.graph.output)):
-                yield f"    {self.names.derived('rows_of', v)} = {self._merged(self.names(v), v)}"
+                yield f"    {self.names.derived('rows_of', v)} = {self._merged(self.names(v) + '[1:]' * (v in self.graph.states), v)}"
             return
         for loop in self.e.loops:
             if loop.r.graph not in self.graph.reading:
@@ -288,7 +286,8 @@ class EntryCode:
             return
         steps = "steps" if self._fed else "targets.shape[1]" if self.topology.decodes else "inputs.shape[1]"
         lengths = self._own_lengths(self.e.loops[-1])
-        yield f"    steps = {steps}"
+        if steps != "steps":
+            yield f"    steps = {steps}"
         yield "    found = found.reshape(steps, len(inputs), *found.shape[1:]).swapaxes(0, 1)"
         yield f"    past = {lengths}[:, None] <= np.arange(steps) if {lengths}.size else np.zeros(found.shape[:2], bool)"
         yield "    return np.where(past.reshape(past.shape + (1,) * (found.ndim - 2)), 0.0, found)"

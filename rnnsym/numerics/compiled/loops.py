@@ -146,7 +146,7 @@ class LoopCode:
                         (f"{at} - {self.low}", row), f"{{}}[{at} - {self.low}]")
         extra = [] if self.r.input_sum is None else [self.r.input_sum]
         gradients = Gradients(stacks, lowering.rows, [*operations, *extra])
-        places = self.r.forward_places() | self._backward_places() | known
+        places = self.r.forward_places() | self._backward_places() | known | gradients.places
         buffers, vectors = self._vectors(gradients, places)
         for name, own in stacks.places.items():
             places.setdefault(name, []).extend(own)
@@ -204,8 +204,6 @@ class LoopCode:
             places[name] = [Place(self.names(name), (at, row))]
         if self.r.reads is not None:
             places[Adjoint(self.r.reads)] = [Place(self.d_input, (at, row))]
-        for p in self.setting.graph.network.parameters:
-            places[p, "gradient"] = [Place(self.setting.gradient(p))]
         return places
 
     def _vectors(self, gradients: Gradients, places: dict[Any, list[Place]]) -> tuple[Buffers, dict[Any, str]]:

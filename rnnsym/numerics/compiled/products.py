@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnnsym.numerics.compiled.grouping import in_order
-from rnnsym.numerics.compiled.operations import FanIn, Operation, Rows
+from rnnsym.numerics.compiled.operations import Added, FanIn, Operation, Rows, Scattered
 from rnnsym.numerics.compiled.places import Place
 from rnnsym.numerics.compiled.setting import Setting
 
@@ -63,6 +63,8 @@ class Gradients:
         self._rows = list(rows)
         self._key: dict[Rows, Key] = {}
         self._array: dict[tuple[Any, Key], tuple[str, str]] = {}
+        direct = [one.parameter for one in operations if isinstance(one, Added | Scattered)]
+        self.direct = {p: self.setting.fresh(f"direct_{p.name}") for p in dict.fromkeys(direct)}
         by_vector: dict[Any, list[Any]] = {}
         for one in self._rows:
             if one.vector is not None:
@@ -81,12 +83,20 @@ class Gradients:
                 stacks.add(self._key[one])
 
     @property
+    def places(self) -> dict[Any, list[Place]]:
+        """Where steps add to gradients that are no products."""
+        return {(parameter, "gradient"): [Place(array)] for parameter, array in self.direct.items()}
+
+    @property
     def vectors(self) -> list[Any]:
         """The vectors that are read at all rows."""
         return list(dict.fromkeys(one.vector for one in self._rows if one.vector is not None))
 
     def sums(self) -> Iterator[str]:
         """Yield the lines that make room for the sums."""
+        for parameter, array in self.direct.items():
+            yield f"{array} = np.empty({self.setting.tuple_of(self.setting.size(n) for n in parameter.shape)})"
+            yield f"clear({array})"
         for one in self._rows:
             key = self._key[one]
             if (one.vector, key) in self._array:
@@ -112,6 +122,9 @@ class Gradients:
 
     def hand_on(self) -> Iterator[str]:
         """Yield the lines that add the sums to the parameters' gradients."""
+        for parameter, array in self.direct.items():
+            grad = self.setting.gradient(parameter)
+            yield f"add_to({grad}.reshape({grad}.size), {array}.reshape({array}.size), batch)"
         for one in self._rows:
             key = self._key[one]
             sums, _ = self._array[one.vector, key]

@@ -123,7 +123,7 @@ class ReadoutCode:
         stacks = Stacks(self.setting, self.rows, (self.rows,), (self.setting.row,), "{}")
         gradients = Gradients(stacks, lowering.rows, operations)
         ready, known = self._ready(lowering)
-        segment = Segment(self.setting, operations, self._backward_places(stacks) | known, self.rows,
+        segment = Segment(self.setting, operations, self._backward_places(stacks) | known | gradients.places, self.rows,
                           stacks=stacks.of_step)
         vectors = {name: segment.matrix(name) for name in gradients.vectors}
         lines = segment.lines()
@@ -147,8 +147,6 @@ class ReadoutCode:
     def _backward_places(self, stacks: Stacks) -> Places:
         places = self._places() | {self.graph.target: self._place(self.graph.target), self.weight: self._place(
             self.weight)} | {one: self._place(one) for one in self.finals.values()}
-        for p in self.graph.network.parameters:
-            places[p, "gradient"] = [Place(self.setting.gradient(p))]
         for name, own in stacks.places.items():
             places.setdefault(name, []).extend(own)
         return places

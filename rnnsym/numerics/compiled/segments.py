@@ -59,7 +59,8 @@ class Segment:
         """Return where a quantity stands, in an array of its own where it has none."""
         own = self.places.setdefault(name, [])
         if not own:
-            array = self.setting.fresh(self.setting.wish(name))
+            still = isinstance(name, Parameter)  # it bears its name wherever it is read
+            array = self.setting.names(name) if still else self.setting.fresh(self.setting.wish(name))
             self.needs[name] = [f"{array} = {self._empty(name.shape)}"]
             own.append(Place(array, self.lead))
         return own[0]
