@@ -11,14 +11,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rnnsym.calculus.unrolling import BACK, StepGraph, graph_of
+from rnnsym.calculus.unrolling import StepGraph, graph_of
 from rnnsym.errors import DataError, DerivationError
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.numerics.arrays import Float
 from rnnsym.numerics.emission import numpy_source
 from rnnsym.numerics.fitting import Fitting, all_finite
+from rnnsym.numerics.forms import Forms
 from rnnsym.numerics.loading import load_source
+from rnnsym.numerics.selection import GradientNames, registers
 from rnnsym.numerics.validation import Arguments, Given, validate
 
 
@@ -38,10 +40,14 @@ class Functions(Protocol):
 
 @dataclass(frozen=True)
 class Backend:
-    """How a network is computed: ``make`` returns the source, readable and complete, and its functions."""
+    """How a network is computed: ``make`` returns the source, readable and complete, and its functions.
+
+    ``forms`` says whether calls of small sizes run code of their own in Python's numbers (``numerics.forms``).
+    """
 
     name: str
     make: Callable[[StepGraph], tuple[str, Functions]]
+    forms: bool = False
 
 
 def _numpy(graph: StepGraph) -> tuple[str, Functions]:
@@ -49,7 +55,7 @@ def _numpy(graph: StepGraph) -> tuple[str, Functions]:
     return source, load_source("rnnsym_generated", source)
 
 
-backends: Mapping[str, Backend] = MappingProxyType({one.name: one for one in (Backend("numpy", _numpy),)})
+backends: Mapping[str, Backend] = MappingProxyType({one.name: one for one in (Backend("numpy", _numpy, forms=True),)})
 
 
 @dataclass(frozen=True)
@@ -71,9 +77,10 @@ class CompiledNetwork:
     backend: str
     source: str
     _functions: Functions = field(repr=False, compare=False)
+    forms: bool = field(default=True, repr=False)
 
-    def __reduce__(self) -> tuple[Callable[..., CompiledNetwork], tuple[Network, str]]:
-        return compile_network, (self.network, self.backend)  # a module can be neither pickled nor copied: made again
+    def __reduce__(self) -> tuple[Callable[..., CompiledNetwork], tuple[Network, str, bool]]:
+        return compile_network, (self.network, self.backend, self.forms)  # a module can be neither copied nor pickled
 
     def loss(
         self,
@@ -86,8 +93,15 @@ class CompiledNetwork:
         target_lengths: Any = None,
     ) -> float:
         """L = mean over the batch of the sum over outputs. Raises DataError for arguments that do not fit."""
+        if lengths is None and target_lengths is None:
+            answer = self._forms.answer("loss", None, parameters, inputs, targets, initial_state)
+            if answer is not None:
+                return float(answer)
         given = Given(parameters, inputs, targets, initial_state, lengths, target_lengths)
         found = self._fitted(given)
+        answer = self._forms.computed("loss", None, (), found)
+        if answer is not None:
+            return float(answer)
         with np.errstate(all="ignore"):
             value = self._functions.loss(found.parameters, self._inputs(found), found.targets, **self._rest(found))
             finite = math.isfinite(value) and self._are_finite((), found)
@@ -111,8 +125,15 @@ class CompiledNetwork:
         Where outputs are fed back ``steps`` says how many there are; a decoder with a teacher needs the ``targets``.
         Raises DataError for arguments that do not fit.
         """
+        if lengths is None and target_lengths is None and targets is None and steps is None:
+            answer = self._forms.answer("predict", None, parameters, inputs, None, initial_state)
+            if answer is not None:
+                return np.asarray(answer)
         given = Given(parameters, inputs, targets, initial_state, lengths, target_lengths, steps)
         found = self._fitted(given, predict=True)
+        answer = self._forms.computed("predict", None, (), found)
+        if answer is not None:
+            return np.asarray(answer)
         extra = [found.steps] if self.network.feeds_back else [found.targets] if self.network.forced else []
         with np.errstate(all="ignore"):
             output = self._functions.predict(found.parameters, self._inputs(found), *extra, **self._rest(found))
@@ -137,21 +158,49 @@ class CompiledNetwork:
         ``wrt`` names parameters, ``"inputs"`` or initial states (``"h_0"``); None means all parameters.
         Raises DataError for arguments that do not fit, and where a gradient overflows.
         """
-        names = self._wanted(wrt)
+        if lengths is None and target_lengths is None:
+            answer = self._forms.answer("value_and_grad", wrt, parameters, inputs, targets, initial_state)
+            if answer is not None:
+                return answer
+        names = self._gradients.wanted(wrt)
         given = Given(parameters, inputs, targets, initial_state, lengths, target_lengths)
         found = self._fitted(given)
-        kept = names if wrt is None else self._kept(names)
+        answer = self._forms.computed("value_and_grad", wrt, names, found)
+        if answer is not None:
+            return answer
+        kept = names if wrt is None else self._gradients.kept(names)
         with np.errstate(all="ignore"):
             value, gradients = self._functions.value_and_grad(
                 found.parameters, self._inputs(found), found.targets, **self._rest(found), wrt=kept
             )
-            joined = gradients if wrt is None else {name: self._joined(name, gradients) for name in names}
+            joined = gradients if wrt is None else {name: self._gradients.joined(name, gradients) for name in names}
             finite = math.isfinite(value) and self._are_finite(joined.values(), found)
         if not finite:
             self._explain({"the loss": value, **joined}, given)
         if wrt is None:
             return float(value), joined
-        return float(value), {name: self._own_shape(name, gradient, found) for name, gradient in joined.items()}
+        shaped = self._gradients.own_shape
+        return float(value), {name: shaped(name, gradient, found) for name, gradient in joined.items()}
+
+    def source_for(
+        self,
+        parameters: Any,
+        inputs: Any,
+        targets: Any,
+        initial_state: Any = None,
+        lengths: Any = None,
+        wrt: Iterable[str] | None = None,
+        *,
+        target_lengths: Any = None,
+    ) -> str:
+        """The module that ``value_and_grad`` of these arguments runs: for small ones it is made for their sizes.
+
+        Where a number leaves what Python's ``math`` computes, ``source`` runs in its place.
+        """
+        names = self._gradients.wanted(wrt)
+        found = self._fitted(Given(parameters, inputs, targets, initial_state, lengths, target_lengths))
+        form = self._forms.form("value_and_grad", names, found)
+        return self.source if form is None else form.source
 
     def _fitted(self, given: Given, *, predict: bool = False) -> Arguments:
         """The arguments, validated but for their numbers where their shapes are known."""
@@ -173,8 +222,12 @@ class CompiledNetwork:
         return found.inputs[:, None] if self._single_step else found.inputs
 
     def _rest(self, found: Arguments) -> dict[str, Any]:
-        rest = {"initial_state": _registers(found.initial_state, self.network), "lengths": found.lengths}
+        rest = {"initial_state": registers(found.initial_state, self.network), "lengths": found.lengths}
         return rest | ({"target_lengths": found.target_lengths} if self._decodes else {})
+
+    @cached_property
+    def _forms(self) -> Forms:
+        return Forms(self.network, enabled=self.forms and backends[self.backend].forms)
 
     @cached_property
     def _fitting(self) -> Fitting:
@@ -193,48 +246,8 @@ class CompiledNetwork:
         return self.network.shape_of_steps.decodes
 
     @cached_property
-    def _parameter_names(self) -> tuple[str, ...]:
-        return tuple(p.name for p in self.network.parameters)
-
-    def _lags(self) -> dict[str, int]:
-        return {state.variable.name: state.lag for state in self.network.states}
-
-    def _kept(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """The module's names of gradients: a state that reaches several steps back has one a step."""
-        lags = self._lags()
-        return tuple(one for name in names
-                     for one in (name, *(f"{name[:-2]}{BACK}{back}_0" for back in range(1, lags.get(name[:-2], 1)))))
-
-    def _joined(self, name: str, gradients: Mapping[str, Float]) -> Float:
-        """∂L by an initial state of several steps, the oldest first."""
-        own = self._kept((name,))
-        return gradients[name] if len(own) == 1 else np.stack([gradients[one] for one in reversed(own)], axis=1)
-
-    def _own_shape(self, name: str, gradient: Float, found: Arguments) -> Float:
-        """Give a gradient the shape of what it belongs to: one sequence has no batch axis, a shared state none."""
-        if name in found.parameters:
-            return gradient
-        if name == "inputs" and self.network.shape_of_steps.single_step:
-            gradient = gradient[:, 0]
-        given = (found.initial_state or {}).get(name.removesuffix("_0"))
-        if given is not None:
-            return gradient.sum(axis=0) if given.ndim < gradient.ndim else gradient
-        return gradient[0] if found.single else gradient
-
-    def _wanted(self, wrt: Iterable[str] | None) -> tuple[str, ...]:
-        parameters = self._parameter_names
-        if wrt is None:
-            return parameters
-        try:
-            names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
-        except TypeError:
-            raise DataError(f"wrt: expected names of gradients, but it is {wrt!r:.80}") from None
-        inputs = () if self.network.reads_index else ("inputs",)  # a row's number has no derivative
-        known = (*parameters, *inputs, *(f"{state.variable.name}_0" for state in self.network.states))
-        for name in names:
-            if name not in known:
-                raise DataError(f"wrt: unknown name {name!r}; the names are {', '.join(known)}")
-        return names
+    def _gradients(self) -> GradientNames:
+        return GradientNames(self.network)
 
     def _explain(self, results: Mapping[str, Any], given: Given, *, predict: bool = False) -> None:
         """Say which argument is not finite, else which result; neither where a sum of squares overflowed."""
@@ -253,24 +266,10 @@ class CompiledNetwork:
         return f"a value overflowed or left a function's domain within T = {steps} steps: use smaller weights"
 
 
-def _registers(initial_state: dict[str, Float] | None, network: Network) -> dict[str, Float] | None:
-    """Lay what a state of several steps starts from into its registers: the newest is the state itself."""
-    if initial_state is None:
-        return None
-    found: dict[str, Float] = {}
-    for state in network.states:
-        name, value = state.variable.name, initial_state.get(state.variable.name)
-        if value is None or state.lag == 1:
-            found |= {} if value is None else {name: value}
-            continue
-        newest_first = np.flip(np.moveaxis(value, value.ndim - 1 - state.variable.rank, 0), axis=0)
-        found |= {f"{name}{BACK}{back}" if back else name: one for back, one in enumerate(newest_first)}
-    return found
-
-
-def compile_network(network: Network, backend: str = "numpy") -> CompiledNetwork:
+def compile_network(network: Network, backend: str = "numpy", forms: bool = True) -> CompiledNetwork:
     """Return ``network`` as functions; the module is made from the derivation, one step's expressions in a loop over T.
 
+    ``forms=False`` has every call run that module, small ones too.
     Raises DerivationError for an unknown backend, and for a parameter that bears the name of another gradient.
     """
     if backend not in backends:
@@ -279,4 +278,4 @@ def compile_network(network: Network, backend: str = "numpy") -> CompiledNetwork
     for parameter in network.parameters:
         if parameter.name in clashes:
             raise DerivationError(f"the parameter {parameter.name!r} bears the name of another gradient: rename it")
-    return CompiledNetwork(network, backend, *backends[backend].make(graph_of(network)))
+    return CompiledNetwork(network, backend, *backends[backend].make(graph_of(network)), forms)
