@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,10 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from rnnsym.calculus.unrolling import StepGraph, graph_of
-from rnnsym.errors import DataError, DerivationError
+from rnnsym.errors import BackendWarning, DataError, DerivationError
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.numerics.arrays import Float
+from rnnsym.numerics.compiled.backend import MISSING, compiled_module, has_numba
 from rnnsym.numerics.emission import numpy_source
 from rnnsym.numerics.fitting import Fitting, all_finite
 from rnnsym.numerics.forms import Forms
@@ -43,11 +45,14 @@ class Backend:
     """How a network is computed: ``make`` returns the source, readable and complete, and its functions.
 
     ``forms`` says whether calls of small sizes run code of their own in Python's numbers (``numerics.forms``).
+    Where it is not ``available`` the first backend stands in for it, with the warning ``missing``.
     """
 
     name: str
     make: Callable[[StepGraph], tuple[str, Functions]]
     forms: bool = False
+    available: Callable[[], bool] = lambda: True
+    missing: str = ""
 
 
 def _numpy(graph: StepGraph) -> tuple[str, Functions]:
@@ -55,7 +60,11 @@ def _numpy(graph: StepGraph) -> tuple[str, Functions]:
     return source, load_source("rnnsym_generated", source)
 
 
-backends: Mapping[str, Backend] = MappingProxyType({one.name: one for one in (Backend("numpy", _numpy, forms=True),)})
+_entries = (
+    Backend("numpy", _numpy, forms=True),
+    Backend("numba", compiled_module, available=has_numba, missing=MISSING),
+)
+backends: Mapping[str, Backend] = MappingProxyType({one.name: one for one in _entries})
 
 
 @dataclass(frozen=True)
@@ -269,7 +278,8 @@ class CompiledNetwork:
 def compile_network(network: Network, backend: str = "numpy", forms: bool = True) -> CompiledNetwork:
     """Return ``network`` as functions; the module is made from the derivation, one step's expressions in a loop over T.
 
-    ``forms=False`` has every call run that module, small ones too.
+    ``forms=False`` has every call run that module, small ones too. Where numba is not installed NumPy stands in for it,
+    with a BackendWarning: ``backend`` of what is returned says which of them computes.
     Raises DerivationError for an unknown backend, and for a parameter that bears the name of another gradient.
     """
     if backend not in backends:
@@ -278,4 +288,8 @@ def compile_network(network: Network, backend: str = "numpy", forms: bool = True
     for parameter in network.parameters:
         if parameter.name in clashes:
             raise DerivationError(f"the parameter {parameter.name!r} bears the name of another gradient: rename it")
-    return CompiledNetwork(network, backend, *backends[backend].make(graph_of(network)), forms)
+    chosen = backends[backend]
+    if not chosen.available():
+        warnings.warn(chosen.missing, BackendWarning, stacklevel=3)
+        chosen = _entries[0]
+    return CompiledNetwork(network, chosen.name, *chosen.make(graph_of(network)), forms)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import warnings
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from types import ModuleType
@@ -12,6 +11,8 @@ from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.numerics.compiled.emission import numba_source
 from rnnsym.numerics.compiled.storage import cached_module
 
+MISSING = ("numba is not installed, so NumPy computes this network, with the same numbers but more slowly: "
+           "pip install 'rnnsym[fast]' installs numba")
 PACKAGES = ("rnnsym", "numba", "llvmlite", "numpy")
 
 
@@ -37,10 +38,3 @@ def _version(name: str) -> str:
     except PackageNotFoundError:  # run from a folder with its source
         return "unknown"
 
-
-def warn_of_absence() -> None:
-    """Say that numba is absent, and what is done instead."""
-    from rnnsym.errors import BackendWarning
-
-    warnings.warn("backend=\"numba\": numba is not installed, so this network is computed with NumPy; "
-                  "pip install 'rnnsym[fast]' installs it", BackendWarning, stacklevel=4)

@@ -81,8 +81,8 @@ def _power(printer: ComponentPrinter, node: ex.Power, index: Index) -> Code:
 def _function(printer: ComponentPrinter, node: ex.Elementwise, index: Index) -> Code:
     printer.functions.add(node.function)
     template = template_of(node.function)
-    once = template.count("{a}") == 1
-    return template.format(a=printer.inner(node.argument, index, SUM if once else ATOM)), ATOM
+    once = template.count("{0}") == 1
+    return template.format(printer.inner(node.argument, index, SUM if once else ATOM)), ATOM
 
 
 def _condition(printer: ComponentPrinter, node: ex.Expression, index: Index) -> str:

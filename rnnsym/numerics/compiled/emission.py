@@ -9,6 +9,7 @@ from rnnsym.calculus.adjoints import adjoint_recursion, is_fused
 from rnnsym.calculus.notation import Adjoint
 from rnnsym.calculus.unrolling import LoopGraph, StepGraph
 from rnnsym.model.expressions import ONE, ZERO, Variable, t
+from rnnsym.numerics.compiled.calls import CallCode
 from rnnsym.numerics.compiled.entries import EntryCode
 from rnnsym.numerics.compiled.functions import function_sources
 from rnnsym.numerics.compiled.helpers import (
@@ -61,7 +62,8 @@ class Emitter:
         if self.graph.readout:
             functions += [self.readout.readout(), self.readout.backward()]
         functions.append(self.readout.loss())
-        functions += EntryCode(self).functions()
+        entries = EntryCode(self)
+        functions += [*entries.functions(), *CallCode(entries, self.loops).functions()]
         bodies = ["\n".join(broken(part)) for part in functions]  # first: they say which functions they use
         parts = ["\n".join(self._head()), *function_sources(self._used()), LOOPS.strip(), *self._moves(), *bodies[:-3],
                  CALLED.strip(), *bodies[-3:]]
@@ -78,8 +80,8 @@ class Emitter:
         for a in (*self.graph.cell, *self.graph.readout, *dict.fromkeys((self.graph.step_loss, self.graph.loss))):
             yield from filled(f"    {plain(lay_out(a.target, style))} = {plain(lay_out(a.value, style))}")
         yield ""
-        yield "Arrays of all steps are (steps, batch, ...), a state's with one step more: h[at] is what step `at` starts"
-        yield "from, h[at + 1] what it makes. Made by rnnsym from the equations above; numba compiles it."
+        yield "Arrays of all steps are (steps, batch, …), those of states have one step more: h[at] is what step `at`"
+        yield "starts from, h[at + 1] what it makes. Made by rnnsym from the equations above; numba compiles it."
         yield '"""'
         yield HEAD.rstrip()
         yield ""

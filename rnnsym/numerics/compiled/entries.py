@@ -1,11 +1,11 @@
-"""The compiled entries of a module and the functions that call them with a caller's arguments."""
+"""The compiled entries of a module: the gradient, the loss and the outputs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from rnnsym.model.expressions import Parameter, Variable
+from rnnsym.model.expressions import Variable
 from rnnsym.numerics.compiled.loops import LoopCode
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ NONE = "np.empty((0, 0))"
 
 
 class EntryCode:
-    """Writes ``gradient``, ``mean_loss`` and ``output``, which are compiled, and the three functions of a module."""
+    """Writes ``gradient``, ``mean_loss`` and ``output``."""
 
     def __init__(self, emitter: Emitter) -> None:
         self.e, self.setting, self.graph = emitter, emitter.setting, emitter.graph
@@ -28,50 +28,53 @@ class EntryCode:
         self.d_input = self.setting.fresh("d_sequence")
 
     def functions(self) -> list[Iterator[str]]:
-        """The functions, those that are compiled first."""
-        return [self._gradient(), self._mean_loss(), self._output(), self._call("predict"), self._call("loss"),
-                self._call("value_and_grad")]
-
-    # The compiled entries
+        """The functions that are compiled."""
+        return [self._gradient(), self._mean_loss(), self._output()]
 
     @property
-    def _fed(self) -> bool:
+    def fed(self) -> bool:
         return self.network.feeds_back
 
     @property
-    def _lengths(self) -> list[str]:
+    def lengths_of_loops(self) -> list[str]:
         return ["lengths", *(["target_lengths"] if self.topology.decodes else [])]
 
-    def _own_lengths(self, loop: LoopCode) -> str:
+    def own_lengths(self, loop: LoopCode) -> str:
         return "target_lengths" if loop.r.graph.decodes else "lengths"
 
-    def _types(self, kind: str) -> list[str]:
+    @property
+    def input_axes(self) -> int:
+        """How many axes the inputs have; a row's number has none of its own."""
+        if self.one_vector:
+            return 1 + len(self.network.input.shape)
+        return 2 + (0 if self.network.reads_index else len(self.network.input.shape))
+
+    def types(self, kind: str) -> list[str]:
         """The types of an entry's arguments."""
         parameters = [f"array({p.rank})" for p in self.network.parameters]
-        one = 0 if self.topology.one_input and self.topology.every else 1
-        rank = len(self.network.input.shape)
-        inputs = "array(2, types.int64)" if self.network.reads_index and one else f"array({1 + one + rank})"
+        whole = self.network.reads_index and not self.one_vector
+        inputs = f"array({self.input_axes}{', types.int64' * whole})"
         targets = [f"array({1 + self.graph.every + self.network.target.rank})"]
         if kind == "output":
-            targets = ["types.intp"] if self._fed else targets if self.network.forced else []
+            targets = ["types.intp"] if self.fed else targets if self.network.forced else []
         starts = [f"array({1 + s.rank})" for s in self.starts]
-        found = [*parameters, inputs, *targets, *starts, *("array(1, types.int64)" for _ in self._lengths)]
+        found = [*parameters, inputs, *targets, *starts, *("array(1, types.int64)" for _ in self.lengths_of_loops)]
         if kind == "gradient":
             found += [*parameters, inputs.replace("types.int64", "types.float64"), *starts]
         return found
 
-    def _arguments(self, kind: str) -> list[str]:
+    def arguments(self, kind: str) -> list[str]:
         targets = ["targets"]
         if kind == "output":
-            targets = ["steps"] if self._fed else targets if self.network.forced else []
-        found = [*self.setting.parameters, "inputs", *targets, *self.starts.values(), *self._lengths]
+            targets = ["steps"] if self.fed else targets if self.network.forced else []
+        found = [*self.setting.parameters, "inputs", *targets, *self.starts.values(), *self.lengths_of_loops]
         if kind == "gradient":
             found += [*map(self.setting.gradient, self.network.parameters), "d_inputs", *self.d_starts.values()]
         return found
 
     def _entry(self, kind: str, result: str, law: str) -> Iterator[str]:
-        yield f"@entry({result}({', '.join(self._types(kind))}))"
-        yield f"def {kind}({', '.join(self._arguments(kind))}):"
+        yield f"@entry({result}({', '.join(self.types(kind))}))"
+        yield f"def {kind}({', '.join(self.arguments(kind))}):"
         yield f'    """{law}"""'
         yield from self.setting.sizes([] if self.network.reads_index else [
             ("inputs", (None, *([] if self.topology.one_input and self.topology.every else [None]),
@@ -82,7 +85,7 @@ class EntryCode:
         for loop in self.e.loops:
             yield from self._read(loop, kind)
             arguments = [*self.setting.parameters, *self._given(loop), *(
-                self._start(loop, s) for s in loop.r.graph.states), self._own_lengths(loop)]
+                self._start(loop, s) for s in loop.r.graph.states), self.own_lengths(loop)]
             yield f"    {self.setting.tuple_of(loop.results)} = {loop.forward_name}({', '.join(arguments)})"
 
     def _read(self, loop: LoopCode, kind: str) -> Iterator[str]:
@@ -123,9 +126,10 @@ class EntryCode:
 
     def _seen_lines(self) -> Iterator[str]:
         """The states of all outputs, and the outputs."""
-        if self._fed:
+        if self.fed:
             for v in dict.fromkeys((self.e.argument, self.graph.output)):
-                yield f"    {self.names.derived('rows_of', v)} = {self._merged(self.names(v) + '[1:]' * (v in self.graph.states), v)}"
+                steps = self.names(v) + "[1:]" * (v in self.graph.states)
+                yield f"    {self._rows(v)} = {self._merged(steps, v)}"
             return
         for loop in self.e.loops:
             if loop.r.graph not in self.graph.reading:
@@ -146,7 +150,7 @@ class EntryCode:
         return f"{code}.reshape({self.setting.tuple_of(axes)})"
 
     def _rows(self, name: Variable) -> str:
-        return self.names.derived("rows_of", name) if self._fed else self.names(name)
+        return self.names.derived("rows_of", name) if self.fed else self.names(name)
 
     def _loss_lines(self) -> Iterator[str]:
         target, weight = self.names(self.graph.target), self.names(self.e.weight)
@@ -155,7 +159,7 @@ class EntryCode:
             yield f"    {self.setting.total} = loss_of({', '.join([*arguments, 'targets'])})"
             return
         yield f"    {target} = by_steps(targets)" + ("" if self.graph.target.rank else ".reshape(steps, batch)")
-        yield f"    {weight} = output_weights(steps, batch, {self._own_lengths(self.e.loops[-1])})"
+        yield f"    {weight} = output_weights(steps, batch, {self.own_lengths(self.e.loops[-1])})"
         rows = [self._merged(target, self.graph.target), f"{weight}.reshape(steps * batch)"]
         yield f"    {self.setting.total} = loss_of({', '.join([*arguments, *rows])})"
 
@@ -188,11 +192,11 @@ class EntryCode:
         yield f"    return {self.setting.total} / batch"
 
     @property
-    def _one_vector(self) -> bool:
+    def one_vector(self) -> bool:
         return self.topology.one_input and self.topology.every
 
     def _readout_back(self) -> Iterator[str]:
-        if self._fed:
+        if self.fed:
             return
         readout = self.e.readout
         target = "targets" if not self.graph.every else self._merged(self.names(self.graph.target), self.graph.target)
@@ -220,7 +224,7 @@ class EntryCode:
             seen.append(f"turned_steps({code}, lengths)" if graph.loop.reverse else code)
         arguments = [*self.setting.parameters, *self._given(loop), *loop.results,
                      *(self._end(loop, s) for s in graph.states), *seen, *map(self.names, loop.r.given),
-                     self._own_lengths(loop), *map(self.setting.gradient, self.network.parameters), room, wanted]
+                     self.own_lengths(loop), *map(self.setting.gradient, self.network.parameters), room, wanted]
         found = [self.e.adjoint(s) for s in graph.states]
         yield f"    {self.setting.tuple_of(found)} = {loop.backward_name}({', '.join(arguments)})"
         if wanted != "False":
@@ -253,89 +257,3 @@ class EntryCode:
                 if source == state:
                     return self.e.adjoint(own)
         return NONE
-
-    # The functions that users' arrays come to
-
-    def _call(self, kind: str) -> Iterator[str]:
-        entry = {"value_and_grad": "gradient", "loss": "mean_loss", "predict": "output"}[kind]
-        needed = ["inputs"] if kind == "predict" else ["inputs", "targets"]
-        if kind == "predict":
-            needed += ["steps"] if self._fed else ["targets"] if self.network.forced else []
-        optional = ["initial_state=None", "lengths=None", *(["target_lengths=None"] if self.topology.decodes else [])]
-        more = ["wrt=PARAMETERS"] if kind == "value_and_grad" else []
-        yield f"def {kind}({', '.join(['parameters', *needed, *optional, *more])}):"
-        yield f'    """{_laws[kind]}"""'
-        for p in self.network.parameters:
-            yield f'    {self.names(p)} = parameters["{p.name}"]'
-        for s, start in self.starts.items():
-            yield f'    {start} = NOTHING_{1 + s.rank} if initial_state is None else started(' \
-                  f'initial_state, "{s.name}", len(inputs), {s.rank})'
-        for lengths in self._lengths:
-            yield f"    {lengths} = NO_LENGTHS if {lengths} is None else np.asarray({lengths}, dtype=np.int64)"
-        if kind == "value_and_grad":
-            yield from self._call_gradient()
-        elif kind == "loss":
-            yield f"    return {entry}({', '.join(self._arguments(entry))})"
-        else:
-            yield f"    found = {entry}({', '.join(self._arguments(entry))})"
-            yield from self._shaped()
-
-    def _shaped(self) -> Iterator[str]:
-        if not self.graph.every:
-            yield "    return found"
-            return
-        steps = "steps" if self._fed else "targets.shape[1]" if self.topology.decodes else "inputs.shape[1]"
-        lengths = self._own_lengths(self.e.loops[-1])
-        if steps != "steps":
-            yield f"    steps = {steps}"
-        yield "    found = found.reshape(steps, len(inputs), *found.shape[1:]).swapaxes(0, 1)"
-        yield f"    past = {lengths}[:, None] <= np.arange(steps) if {lengths}.size else np.zeros(found.shape[:2], bool)"
-        yield "    return np.where(past.reshape(past.shape + (1,) * (found.ndim - 2)), 0.0, found)"
-
-    def _call_gradient(self) -> Iterator[str]:
-        for p in self.network.parameters:
-            yield f"    {self.setting.gradient(p)} = np.empty({self.names(p)}.shape)"
-        parameters = [f'"{p.name}": {self.setting.gradient(p)}' for p in self.network.parameters]
-        others = {"inputs": "d_inputs"} | {f"{s.name}_0": name for s, name in self.d_starts.items()}
-        if self.network.reads_index and not self._one_vector:
-            del others["inputs"]
-        empty = {**self._empty_outputs()}
-        yield "    every = wrt == PARAMETERS"
-        for name, (nothing, zeros) in empty.items():
-            key = next((one for one, own in others.items() if own == name), None)
-            yield f"    {name} = {nothing}" + (
-                "" if key is None else f' if every or "{key}" not in wrt else {zeros}')
-        yield f"    value = gradient({', '.join(self._arguments('gradient'))})"
-        yield f"    gradients = {{{', '.join(parameters)}}}"
-        yield "    if every:"
-        yield "        return value, gradients"
-        pairs = ", ".join(f'"{key}": {name}' for key, name in others.items())
-        yield f"    gradients |= {{{pairs}}}"
-        yield "    return value, {name: gradients[name] for name in wrt}"
-
-    def _empty_outputs(self) -> dict[str, tuple[str, str]]:
-        rank = len(self._types("gradient")) and int(self._types("mean_loss")[len(self.network.parameters)][6])
-        found = {"d_inputs": (f"NOTHING_{rank}", "np.zeros(inputs.shape)")}
-        for s, name in self.d_starts.items():
-            sizes = ["len(inputs)", *(self._size_of(n) for n in s.shape)]
-            found[name] = f"NOTHING_{1 + s.rank}", f"np.zeros(({', '.join(sizes)},))"
-        return found
-
-    def _size_of(self, length: Any) -> str:
-        """A size told from the arguments of a call."""
-        def told(symbol: Any) -> str:
-            for p in self.network.parameters:
-                if symbol in p.shape:
-                    return f"{self.names(p)}.shape[{tuple(p.shape).index(symbol)}]"
-            return "inputs.shape[-1]"
-
-        terms = [term.as_coeff_Mul() for term in length.as_ordered_terms()]
-        return " + ".join(str(times) if name == 1 else f"{times} * {told(name)}" for times, name in terms)
-
-
-_laws = {
-    "predict": "Return the outputs, zero past a sequence's end.",
-    "loss": "Return the mean loss over the batch.",
-    "value_and_grad": "Return the mean loss and {name: gradient} for the names in ``wrt``.",
-}
-__all__ = ["EntryCode", "Parameter"]

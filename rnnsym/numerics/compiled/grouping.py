@@ -147,7 +147,7 @@ def kept_apart(phases: list[Phase]) -> set[Any]:
         for place, group in enumerate(phase.groups):
             for operation in group.operations:
                 scalar = group.shape == () or isinstance(operation, Collapse)
-                made |= {target: (number, place, scalar) for target in targets(operation)}
+                made |= dict.fromkeys(targets(operation), (number, place, scalar))
     found = set()
     for number, phase in enumerate(phases):
         alone = [Group([phase.product], None)] if phase.product is not None else []

@@ -35,7 +35,7 @@ class Entry:
         try:
             return compiled(*arguments)
         except TypeError:  # no array may be read-only, nor lie at an odd address: such are handed on as copies
-            return compiled(*(one if not isinstance(one, np.ndarray) or one.flags.carray else np.array(one)
+            return compiled(*(np.array(one, order="C") if isinstance(one, np.ndarray) and not one.flags.carray else one
                               for one in arguments))
 
     def ready(self):
@@ -229,5 +229,5 @@ def started(initial_state, name, batch, rank):
     if initial_state is None or name not in initial_state:
         return np.empty((0,) * (1 + rank))
     given = np.asarray(initial_state[name], dtype=float)
-    return np.array(np.broadcast_to(given, (batch, *given.shape[given.ndim - rank:])))
+    return np.array(np.broadcast_to(given, (batch, *given.shape[given.ndim - rank:])), order="C")
 '''

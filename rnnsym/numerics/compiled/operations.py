@@ -88,7 +88,7 @@ Operation = Entries | Collapse | Normalised | Joined | Contraction | FanOut | Fa
 
 @dataclass(frozen=True)
 class Rows:
-    """A gradient as a product over all steps and sequences: Σ v_i δ_j, added to the entry (i, j), or (j, i) if ``turned``.
+    """A gradient as a product over all steps and sequences: Σ v_i δ_j, added to entry (i, j), or (j, i) if ``turned``.
 
     ``vector`` None stands for 1: the gradient is Σ δ_j.
     """

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from rnnsym.calculus.notation import Adjoint
 from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.errors import DerivationError
-from rnnsym.model.expressions import Variable
 from rnnsym.numerics.compiled.components import ComponentPrinter, Index
 from rnnsym.numerics.compiled.functions import SOURCES
 from rnnsym.numerics.identifiers import Identifiers
@@ -16,11 +14,12 @@ from rnnsym.numerics.identifiers import Identifiers
 OWN_WORDS = (
     "njit", "types", "intrinsic", "math", "INLINE", "EMPTY", "EVERY", "bits", "number", "series", "exp", "larger",
     "smaller", "INVERSE_LN2", "LN2_HIGH", "LN2_LOW", "SHIFT", "multiply", "accumulate", "total_over_rows", "by_steps",
-    "by_sequences", "turned_steps", "shifted_steps", "begin", "clear", "lay", "lay_turned", "hand_on", "hand_on_turned", "add_to", "block_of", "output_weights",
-    "gradient", "mean_loss", "output", "called", "forward_decode", "backward", "backward_decode", "forward_turned",
-    "backward_turned", "loss_of", "backward_readout", "MANY", "FEW_ROWS", "BLOCK", "LEAST_ROWS", "array",
-    "OPTIONS", "PRODUCT", "started", "Entry", "entry", "threading", "NO_LENGTHS", "NOTHING_1", "NOTHING_2", "NOTHING_3", "encoded", "every", "found",
-    "ordered", "ordered_turned", "at", "row", *SOURCES,
+    "by_sequences", "turned_steps", "shifted_steps", "begin", "clear", "lay", "lay_turned", "hand_on",
+    "hand_on_turned", "add_to", "block_of", "output_weights", "gradient", "mean_loss", "output", "forward_decode",
+    "backward", "backward_decode", "forward_turned", "backward_turned", "loss_of", "backward_readout", "MANY",
+    "FEW_ROWS", "BLOCK", "LEAST_ROWS", "array", "OPTIONS", "PRODUCT", "started", "Entry", "entry", "threading",
+    "NO_LENGTHS", "NOTHING_1", "NOTHING_2", "NOTHING_3", "encoded", "every", "found", "ordered", "ordered_turned",
+    "at", "row", "log1p", *SOURCES,
 )
 
 
@@ -103,7 +102,8 @@ class Setting:
         shapes = [p.shape for p in self.graph.network.parameters] + [shape for _, shape in sources]
         for symbol in self.graph.network.sizes:
             if not any(symbol in shape for shape in shapes):
-                raise DerivationError(f"the size {symbol} belongs to no parameter and no input: annotate it as a number")
+                raise DerivationError(f"the size {symbol} belongs to no parameter and no input: annotate it as a "
+                                      "number")
 
     @property
     def parameters(self) -> list[str]:
@@ -113,11 +113,3 @@ class Setting:
     def gradient(self, parameter: Any) -> str:
         """The name of a parameter's gradient."""
         return self.names.derived("grad", parameter)
-
-    def tape_name(self, name: Any) -> str:
-        """The name of the array of all steps of a quantity."""
-        return self.names(name)
-
-    def is_moving(self, name: Any) -> bool:
-        """Whether a name differs between steps."""
-        return isinstance(name, Variable | Adjoint)

@@ -1,8 +1,8 @@
 """Generated modules as files of a cache, so that numba keeps their machine code beside them for the next process.
 
-The folder is ``$RNNSYM_CACHE``, else ``rnnsym`` in the user's folder for caches; where neither can be written to, or
-others could write to it, a temporary folder of this process. A module runs from the text at hand, never from the file: the
-file is what numba ties its machine code to, and it is written anew where it differs.
+The folder is ``$RNNSYM_CACHE``, else ``rnnsym`` in the user's folder for caches; where it cannot be written to, or
+others could write to it, a temporary folder of this process. A module runs from the text at hand, never from the file:
+the file is what numba ties its machine code to, and it is written anew where it differs.
 """
 
 from __future__ import annotations
