@@ -80,13 +80,14 @@ class EntryCode:
             ("inputs", (None, *([] if self.topology.one_input and self.topology.every else [None]),
                         *self.network.input.shape))])
         yield "    batch = inputs.shape[0]"
+        yield f"    weights = {self.setting.pack(self.setting.parameters)}"
 
     def _run_forward(self, kind: str) -> Iterator[str]:
         for loop in self.e.loops:
             yield from self._read(loop, kind)
-            arguments = [*self.setting.parameters, *self._given(loop), *(
-                self._start(loop, s) for s in loop.r.graph.states), self.own_lengths(loop)]
-            yield f"    {self.setting.tuple_of(loop.results)} = {loop.forward_name}({', '.join(arguments)})"
+            starts = self.setting.pack(self._start(loop, s) for s in loop.r.graph.states)
+            arguments = ["weights", *self._given(loop), starts, self.own_lengths(loop)]
+            yield f"    {self.setting.pack(loop.results)} = {loop.forward_name}({', '.join(arguments)})"
 
     def _read(self, loop: LoopCode, kind: str) -> Iterator[str]:
         reads = loop.r.reads
@@ -141,8 +142,11 @@ class EntryCode:
                     continue
                 turned = f"turned_steps({own}[1:], lengths)" if loop.r.graph.loop.reverse else f"{own}[1:]"
                 yield f"    {self.seen[s]} = {self._merged(turned, s)}"
-        arguments = [*self.setting.parameters, *(self.seen[s] for s in self.e.readout.seen)]
-        yield f"    {self.setting.tuple_of(self.e.readout.results)} = readout({', '.join(arguments)})"
+        yield f"    {self.setting.pack(self.e.readout.results)} = readout(weights, {self._states})"
+
+    @property
+    def _states(self) -> str:
+        return self.setting.pack(self.seen[s] for s in self.e.readout.seen)
 
     def _merged(self, code: str, name: Any) -> str:
         """Steps and sequences as rows."""
@@ -154,7 +158,7 @@ class EntryCode:
 
     def _loss_lines(self) -> Iterator[str]:
         target, weight = self.names(self.graph.target), self.names(self.e.weight)
-        arguments = [*self.setting.parameters, self._rows(self.e.argument)]
+        arguments = ["weights", self._rows(self.e.argument)]
         if not self.graph.every:
             yield f"    {self.setting.total} = loss_of({', '.join([*arguments, 'targets'])})"
             return
@@ -183,9 +187,8 @@ class EntryCode:
         yield from self._run_forward("gradient")
         yield from self._seen_lines()
         yield from self._loss_lines()
-        for p in self.network.parameters:
-            grad = self.setting.gradient(p)
-            yield f"    clear({grad})"
+        yield f"    gradients = {self.setting.pack(self.setting.gradients)}"
+        yield from (f"    clear({one})" for one in self.setting.gradients)
         yield from self._readout_back()
         for loop in reversed(self.e.loops):
             yield from self._loop_back(loop)
@@ -201,10 +204,9 @@ class EntryCode:
         readout = self.e.readout
         target = "targets" if not self.graph.every else self._merged(self.names(self.graph.target), self.graph.target)
         weight = [f"{self.names(self.e.weight)}.reshape(steps * batch)"] if self.graph.every else []
-        arguments = [*self.setting.parameters, *(self.seen[s] for s in readout.seen), *readout.results, target,
-                     *weight, *map(self.setting.gradient, self.network.parameters), "batch"]
+        arguments = ["weights", self._states, self.setting.pack(readout.results), target, *weight, "gradients", "batch"]
         finals = [self.names(one) for one in readout.finals.values()]
-        left = f"{self.setting.tuple_of(finals)} = " if finals else ""
+        left = f"{self.setting.pack(finals)} = " if finals else ""
         yield f"    {left}backward_readout({', '.join(arguments)})"
 
     def _loop_back(self, loop: LoopCode) -> Iterator[str]:
@@ -222,11 +224,12 @@ class EntryCode:
             final = self.names(self.e.readout.finals[s])
             code = f"{final}.reshape({self.setting.tuple_of(['steps', 'batch', *map(self.setting.size, s.shape)])})"
             seen.append(f"turned_steps({code}, lengths)" if graph.loop.reverse else code)
-        arguments = [*self.setting.parameters, *self._given(loop), *loop.results,
-                     *(self._end(loop, s) for s in graph.states), *seen, *map(self.names, loop.r.given),
-                     self.own_lengths(loop), *map(self.setting.gradient, self.network.parameters), room, wanted]
+        ends = (self._end(loop, s) for s in graph.states)
+        outside = [*seen, *map(self.names, loop.r.given)]
+        tuples = [self.setting.pack(one) for one in (loop.results, ends, outside)]
+        arguments = ["weights", *self._given(loop), *tuples, "gradients", self.own_lengths(loop), room, wanted]
         found = [self.e.adjoint(s) for s in graph.states]
-        yield f"    {self.setting.tuple_of(found)} = {loop.backward_name}({', '.join(arguments)})"
+        yield f"    {self.setting.pack(found)} = {loop.backward_name}({', '.join(arguments)})"
         if wanted != "False":
             turned = f"turned_steps({room}, lengths)" if graph.loop.reverse else room
             yield "    if d_inputs.size > 0:"

@@ -11,6 +11,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 OPTIONS = {"error_model": "numpy", "nogil": True}
+INSIDE = {**OPTIONS, "inline": "always"}  # compiled as a part of what calls it
 INLINE = {"error_model": "numpy", "nogil": True, "forceinline": True, "fastmath": {"contract"}}
 PRODUCT = {"error_model": "numpy", "nogil": True, "fastmath": {"contract"}}
 MANY = 20_000  # multiplications from which BLAS is worth a call

@@ -70,10 +70,11 @@ class LoopCode:
         bulk, widths = self._bulk(early, places)
         segment = Segment(self.setting, later, places, "batch", list(self._held()))
         body = segment.lines()
-        arguments = [*self.setting.parameters, *self._given, *self.starts.values(), "lengths"]
-        yield "@njit(**OPTIONS)"
-        yield f"def {self.forward_name}({', '.join(arguments)}):"
+        yield "@njit(**INSIDE)"
+        yield f"def {self.forward_name}(weights, {', '.join(self._given)}, starts, lengths):"
         yield f'    """Return the arrays of all steps: {", ".join(self.results)}; a state\'s begins where it starts."""'
+        yield from self.setting.unpack("weights", self.setting.parameters)
+        yield from self.setting.unpack("starts", self.starts.values())
         yield from self._head()
         yield from self._arrays()
         yield from self._indented([*ready, *(line for own in segment.needs.values() for line in own)])
@@ -85,7 +86,7 @@ class LoopCode:
         yield from self._indented(bulk.inside, 2)
         yield f"        for {self.setting.step} in range({self.low}, {self.high}):"
         yield from self._indented(body, 3)
-        yield f"    return {self.setting.tuple_of(self.results)}"
+        yield f"    return {self.setting.pack(self.results)}"
 
     @property
     def results(self) -> list[str]:
@@ -156,9 +157,11 @@ class LoopCode:
         body = segment.lines()
         input_lines = self._input_lines(stacks, segment)
         widths += [self.setting.times(len(key), self.setting.size(key[0].shape[0])) for key in stacks.flats]
-        yield "@njit(**OPTIONS)"
-        yield f"def {self.backward_name}({', '.join(self.backward_arguments)}):"
+        yield "@njit(**INSIDE)"
+        yield f"def {self.backward_name}({', '.join(self._backward_arguments)}):"
         yield f'    """Add to the gradients of the parameters; return δ of {self._described} at the start."""'
+        for name, parts in self._backward_tuples.items():
+            yield from self.setting.unpack(name, parts)
         yield from self._head()
         yield from self._carried_arrays()
         yield from self._indented([*ready, *(line for own in segment.needs.values() for line in own)])
@@ -181,11 +184,16 @@ class LoopCode:
         yield f"    return {self._returned()}"
 
     @property
-    def backward_arguments(self) -> list[str]:
-        """The arguments of the function back."""
-        return [*self.setting.parameters, *self._given, *self.results, *self.ends.values(),
-                *(self.names(self.r.output_of[s]) for s in self.r.arriving), *map(self.names, self.r.given), "lengths",
-                *(self.setting.gradient(p) for p in self.setting.graph.network.parameters), self.d_input, self.wanted]
+    def _backward_tuples(self) -> dict[str, list[str]]:
+        """What the function back is handed in tuples; outside are quantities of all steps that come from elsewhere."""
+        outside = [*(self.names(self.r.output_of[s]) for s in self.r.arriving), *map(self.names, self.r.given)]
+        return {"weights": self.setting.parameters, "tape": self.results, "ends": list(self.ends.values()),
+                "outside": outside, "gradients": self.setting.gradients}
+
+    @property
+    def _backward_arguments(self) -> list[str]:
+        weights, *others = self._backward_tuples
+        return [weights, *self._given, *others, "lengths", self.d_input, self.wanted]
 
     @property
     def _described(self) -> str:
@@ -264,7 +272,7 @@ class LoopCode:
 
     def _returned(self) -> str:
         """δ of the states at the start; what is handed on by step 0 stands where step −1 would read it."""
-        return self.setting.tuple_of(self.names(self.r.rest_of[s]) + "[1]" for s in self.r.graph.states)
+        return self.setting.pack(self.names(self.r.rest_of[s]) + "[1]" for s in self.r.graph.states)
 
 
 class Bulk:

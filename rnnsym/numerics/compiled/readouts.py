@@ -61,12 +61,14 @@ class ReadoutCode:
         lines = segment.lines()
         return [line for own in segment.needs.values() for line in own] + lines, segment.places
 
-    def _head(self, arguments: list[str], name: str, law: str) -> Iterator[str]:
-        yield "@njit(**OPTIONS)"
-        yield f"def {name}({', '.join([*self.setting.parameters, *arguments])}):"
+    def _head(self, name: str, arguments: list[str], tuples: dict[str, list[str]], law: str) -> Iterator[str]:
+        yield "@njit(**INSIDE)"
+        yield f"def {name}({', '.join(['weights', *arguments])}):"
         yield f'    """{law}"""'
+        yield from self.setting.unpack("weights", self.setting.parameters)
+        for name_of_tuple, parts in tuples.items():
+            yield from self.setting.unpack(name_of_tuple, parts)
         yield from self.setting.sizes()
-        yield f"    {self.rows} = {arguments[0]}.shape[0]"
 
     def _body(self, lowering: Lowering, places: Places, operations: list[Operation]) -> Iterator[str]:
         ready, known = self._ready(lowering)
@@ -84,11 +86,13 @@ class ReadoutCode:
         lowering = Lowering(self.setting.fresh)
         for a in self.graph.readout:
             lowering.assign(a.target, a.value)
-        yield from self._head(self.states, "readout", f"Return {', '.join(self.results)} of all rows of states.")
+        yield from self._head("readout", ["states"], {"states": self.states},
+                              f"Return {', '.join(self.results)} of all rows of states.")
+        yield f"    {self.rows} = {self.states[0]}.shape[0]"
         for one in self.targets:
             yield self._empty(self.names(one), one.shape)
         yield from self._body(lowering, self._places(), scheduled(lowering.operations))
-        yield f"    return {self.setting.tuple_of(self.results)}"
+        yield f"    return {self.setting.pack(self.results)}"
 
     def loss(self) -> Iterator[str]:
         """The function from outputs, or logits, to the loss."""
@@ -100,7 +104,8 @@ class ReadoutCode:
         lowering.assign(each, value(of, target))
         weight, total, name = self.names(self.weight), self.setting.total, self.names(each)
         arguments = [self.names(of), self.names(target), *([weight] if self.graph.every else [])]
-        yield from self._head(arguments, "loss_of", "Return the sum of the losses of all rows.")
+        yield from self._head("loss_of", arguments, {}, "Return the sum of the losses of all rows.")
+        yield f"    {self.rows} = {arguments[0]}.shape[0]"
         yield self._empty(name, ())
         places = {of: self._place(of), target: self._place(target), each: self._place(each)}
         yield from self._body(lowering, places, scheduled(lowering.operations))
@@ -127,22 +132,19 @@ class ReadoutCode:
                           stacks=stacks.of_step)
         vectors = {name: segment.matrix(name) for name in gradients.vectors}
         lines = segment.lines()
-        yield from self._head(self.backward_arguments, "backward_readout",
+        weight = [self.names(self.weight)] if self.graph.every else []
+        arguments = ["states", "outputs", self.names(self.graph.target), *weight, "gradients", "batch"]
+        tuples = {"states": self.states, "outputs": self.results, "gradients": self.setting.gradients}
+        yield from self._head("backward_readout", arguments, tuples,
                               "Add to the gradients of the parameters; return what reaches the states.")
+        yield f"    {self.rows} = {self.states[0]}.shape[0]"
         for final in self.finals.values():
             yield self._empty(self.names(final), final.shape)
         needs = [line for own in segment.needs.values() for line in own]
         for line in (*ready, *stacks.needs, *needs, *gradients.sums(), *lines, *gradients.block(vectors, ""),
                      *gradients.hand_on()):
             yield f"    {line}"
-        yield f"    return {self.setting.tuple_of(self.names(one) for one in self.finals.values())}"
-
-    @property
-    def backward_arguments(self) -> list[str]:
-        """The arguments of the function back, but for the parameters."""
-        weight = [self.names(self.weight)] if self.graph.every else []
-        return [*self.states, *self.results, self.names(self.graph.target), *weight,
-                *(self.setting.gradient(p) for p in self.graph.network.parameters), "batch"]
+        yield f"    return {self.setting.pack(self.names(one) for one in self.finals.values())}"
 
     def _backward_places(self, stacks: Stacks) -> Places:
         places = self._places() | {self.graph.target: self._place(self.graph.target), self.weight: self._place(

@@ -12,6 +12,7 @@ from rnnsym.numerics.compiled.functions import SOURCES
 from rnnsym.numerics.identifiers import Identifiers
 
 OWN_WORDS = (
+    "INSIDE", "starts", "ends", "outside", "states", "outputs",
     "njit", "types", "intrinsic", "math", "INLINE", "EMPTY", "EVERY", "bits", "number", "series", "exp", "larger",
     "smaller", "INVERSE_LN2", "LN2_HIGH", "LN2_LOW", "SHIFT", "multiply", "accumulate", "total_over_rows", "by_steps",
     "by_sequences", "turned_steps", "shifted_steps", "begin", "clear", "lay", "lay_turned", "hand_on",
@@ -21,6 +22,7 @@ OWN_WORDS = (
     "NO_LENGTHS", "NOTHING_1", "NOTHING_2", "NOTHING_3", "encoded", "every", "found", "ordered", "ordered_turned",
     "at", "row", "log1p", *SOURCES,
 )
+MOST_TOGETHER = 25
 
 
 class Setting:
@@ -87,6 +89,24 @@ class Setting:
         """Spell a tuple."""
         found = list(parts)
         return f"({', '.join(found)}{',' * (len(found) == 1)})"
+
+    def pack(self, parts: Iterable[str]) -> str:
+        """Spell a tuple as long as may be: longer ones than numba reads become tuples of tuples."""
+        found = list(parts)
+        if len(found) <= MOST_TOGETHER:
+            return self.tuple_of(found) if found else "()"
+        chunks = (found[start:start + MOST_TOGETHER] for start in range(0, len(found), MOST_TOGETHER))
+        return self.pack(self.pack(chunk) for chunk in chunks)
+
+    def unpack(self, name: str, parts: Iterable[str]) -> Iterator[str]:
+        """Yield the line that gives the parts of a tuple their names."""
+        if found := list(parts):
+            yield f"    {self.pack(found)} = {name}"
+
+    @property
+    def gradients(self) -> list[str]:
+        """The names of the gradients of all parameters."""
+        return [self.gradient(p) for p in self.graph.network.parameters]
 
     def sizes(self, sources: Iterable[tuple[str, tuple[Any, ...]]] = ()) -> Iterator[str]:
         """Yield the lines that define all sizes, each from a parameter or from one of ``sources``: code and shape."""
