@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from rnnsym.model.losses import losses
 from rnnsym.numerics.compiled.entries import EntryCode
 from rnnsym.numerics.compiled.loops import LoopCode
 
@@ -19,7 +20,34 @@ class CallCode:
 
     def functions(self) -> list[Iterator[str]]:
         """The functions."""
-        return [self._call("predict"), self._call("loss"), self._call("value_and_grad")]
+        found = [self._call("predict"), self._call("loss"), self._call("value_and_grad")]
+        return [*found, self._direct()] if self._is_direct else found
+
+    @property
+    def _is_direct(self) -> bool:
+        """Whether arguments can be handed on as they come, because the compiled function sees all that must fit."""
+        prepared = losses[self.network.loss].distribution or self.network.reads_index or self.topology.decodes
+        return not (prepared or self.topology.one_input)
+
+    def _direct(self) -> Iterator[str]:
+        parameters = self.network.parameters
+        yield "def direct(parameters, inputs, targets):"
+        yield '    """Return what value_and_grad does for arrays that fit as they are, None for all other arguments."""'
+        yield f"    if type(parameters) is not dict or len(parameters) != {len(parameters)}:"
+        yield "        return None"
+        yield "    try:"
+        yield from (f'        {self.names(p)} = parameters["{p.name}"]' for p in parameters)
+        yield from (f"        {self.setting.gradient(p)} = np.empty({self.names(p)}.shape)" for p in parameters)
+        nothing = {start: f"NOTHING_{1 + s.rank}" for s, start in self.entries.starts.items()}
+        nothing |= {name: empty for name, (empty, _) in self._empty_outputs().items()} | {"lengths": "NO_LENGTHS"}
+        arguments = (nothing.get(one, one) for one in self.entries.arguments("gradient"))
+        yield f"        value, check = (gradient.compiled or gradient.ready())({', '.join(arguments)})"
+        yield "    except (KeyError, AttributeError, TypeError, ValueError):"
+        yield "        return None"
+        yield "    if check != 0.0:"
+        yield "        return None"
+        pairs = (f'"{p.name}": {self.setting.gradient(p)}' for p in parameters)
+        yield f"    return value, {{{', '.join(pairs)}}}"
 
     def _call(self, kind: str) -> Iterator[str]:
         entry = {"value_and_grad": "gradient", "loss": "mean_loss", "predict": "output"}[kind]
@@ -72,7 +100,7 @@ class CallCode:
             key = next((one for one, own in others.items() if own == name), None)
             yield f"    {name} = {nothing}" + (
                 "" if key is None else f' if every or "{key}" not in wrt else {zeros}')
-        yield f"    value = gradient({', '.join(self.entries.arguments('gradient'))})"
+        yield f"    value, _ = gradient({', '.join(self.entries.arguments('gradient'))})"
         yield f"    gradients = {{{', '.join(parameters)}}}"
         yield "    if every:"
         yield "        return value, gradients"

@@ -20,6 +20,7 @@ from rnnsym.numerics.compiled.helpers import (
     OUTPUT_WEIGHTS,
     SHIFTED_STEPS,
     TURNED_STEPS,
+    WITHIN,
 )
 from rnnsym.numerics.compiled.loops import LoopCode
 from rnnsym.numerics.compiled.readouts import ReadoutCode
@@ -63,10 +64,12 @@ class Emitter:
             functions += [self.readout.readout(), self.readout.backward()]
         functions.append(self.readout.loss())
         entries = EntryCode(self)
-        functions += [*entries.functions(), *CallCode(entries, self.loops).functions()]
+        functions += entries.functions()
+        compiled = len(functions)
+        functions += CallCode(entries, self.loops).functions()
         bodies = ["\n".join(broken(part)) for part in functions]  # first: they say which functions they use
-        parts = ["\n".join(self._head()), *function_sources(self._used()), LOOPS.strip(), *self._moves(), *bodies[:-3],
-                 CALLED.strip(), *bodies[-3:]]
+        parts = ["\n".join(self._head()), *function_sources(self._used()), LOOPS.strip(), *self._moves(),
+                 *bodies[:compiled], CALLED.strip(), *bodies[compiled:]]
         return "\n\n\n".join(parts) + "\n"
 
     def _used(self) -> list[str]:
@@ -91,6 +94,7 @@ class Emitter:
 
     def _moves(self) -> Iterator[str]:
         yield BY_STEPS.strip()
+        yield WITHIN.strip()
         if self.network.bidirectional:
             yield TURNED_STEPS.strip()
         if self.network.forced:

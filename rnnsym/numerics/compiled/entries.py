@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rnnsym.model.expressions import Variable
+from rnnsym.model.losses import losses
 from rnnsym.numerics.compiled.loops import LoopCode
 
 if TYPE_CHECKING:
@@ -41,6 +43,11 @@ class EntryCode:
 
     def own_lengths(self, loop: LoopCode) -> str:
         return "target_lengths" if loop.r.graph.decodes else "lengths"
+
+    @property
+    def one_vector(self) -> bool:
+        """Whether the inputs have no axis of steps."""
+        return self.topology.one_input and self.topology.every
 
     @property
     def input_axes(self) -> int:
@@ -182,8 +189,9 @@ class EntryCode:
         yield f"    return {self._rows(yhat)}"
 
     def _gradient(self) -> Iterator[str]:
-        law = "Return the mean loss over the batch, and write its gradients to the arrays that are given for them."
-        yield from self._entry("gradient", "types.float64", law)
+        law = "Write the gradients of the mean loss; return it, and 0 where shapes fit and all numbers are good."
+        yield from self._entry("gradient", "types.UniTuple(types.float64, 2)", law)
+        yield from self._fitting()
         yield from self._run_forward("gradient")
         yield from self._seen_lines()
         yield from self._loss_lines()
@@ -192,11 +200,35 @@ class EntryCode:
         yield from self._readout_back()
         for loop in reversed(self.e.loops):
             yield from self._loop_back(loop)
-        yield f"    return {self.setting.total} / batch"
+        numbers = [*self.setting.parameters, *([] if self.network.reads_index else ["inputs"]), "targets",
+                   *self.setting.gradients]
+        yield f"    check = {self.setting.total} + {' + '.join(f'sum_of({one})' for one in numbers)}"
+        entry = losses[self.network.loss]
+        if math.isfinite(entry.lower) or math.isfinite(entry.upper):
+            lower, upper = (f"{'-' * (end < 0)}np.inf" if math.isinf(end) else repr(end)
+                            for end in (entry.lower, entry.upper))
+            yield f"    if not within(targets, {lower}, {upper}):"
+            yield "        check = np.nan"
+        yield f"    return {self.setting.total} / batch, 0.0 * check"
+
+    def _fitting(self) -> Iterator[str]:
+        """Leave arguments whose shapes differ from each other, or are empty, to those who say so."""
+        arrays = [(self.names(p), tuple(p.shape)) for p in self.network.parameters]
+        own = () if self.network.reads_index and not self.one_vector else tuple(self.network.input.shape)
+        arrays.append(("inputs", (*[None] * (self.input_axes - len(own)), *own)))
+        target = tuple(self.network.target.shape)
+        arrays.append(("targets", ("batch", *[self._target_steps] * self.graph.every, *target)))
+        apart = [f"({code}.shape[{axis}] != {length if isinstance(length, str) else self.setting.size(length)})"
+                 for code, shape in arrays for axis, length in enumerate(shape) if length is not None]
+        yield f"    misfit = {' | '.join(apart)}"
+        yield f"    content = {' * '.join(f'min(1, {code}.size)' for code, _ in arrays)}"
+        yield "    if misfit or content == 0:"
+        yield "        return np.nan, np.nan"
 
     @property
-    def one_vector(self) -> bool:
-        return self.topology.one_input and self.topology.every
+    def _target_steps(self) -> str:
+        free = self.topology.decodes or self.topology.feeds_back
+        return "targets.shape[1]" if free else "inputs.shape[1]"
 
     def _readout_back(self) -> Iterator[str]:
         if self.fed:

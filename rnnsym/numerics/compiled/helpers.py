@@ -13,6 +13,7 @@ from numba.extending import intrinsic
 OPTIONS = {"error_model": "numpy", "nogil": True}
 INSIDE = {**OPTIONS, "inline": "always"}  # compiled as a part of what calls it
 INLINE = {"error_model": "numpy", "nogil": True, "forceinline": True, "fastmath": {"contract"}}
+SUM = {**OPTIONS, "fastmath": {"reassoc"}}
 PRODUCT = {"error_model": "numpy", "nogil": True, "fastmath": {"contract"}}
 MANY = 20_000  # multiplications from which BLAS is worth a call
 FEW_ROWS = 4
@@ -128,6 +129,16 @@ def clear(values):
         flat[i] = 0.0
 
 
+@njit(**SUM)
+def sum_of(values):
+    """Return the sum of all numbers, in any order: it is finite only where all of them are."""
+    flat = values.reshape(values.size)
+    total = 0.0
+    for i in range(flat.size):
+        total += flat[i]
+    return total
+
+
 @njit(**OPTIONS)
 def lay(side_by_side, member, weights):
     """Put weights beside others."""
@@ -166,6 +177,17 @@ def add_to(out, values, by):
     if out.size > 0:
         for i in range(out.size):
             out[i] += values[i] / by
+'''
+
+WITHIN = '''
+@njit(**OPTIONS)
+def within(values, lower, upper):
+    """Return whether all numbers are in a range."""
+    flat = values.reshape(values.size)
+    outside = 0
+    for i in range(flat.size):
+        outside += not (flat[i] >= lower and flat[i] <= upper)
+    return outside == 0
 '''
 
 BY_STEPS = '''

@@ -12,6 +12,8 @@ from rnnsym.numerics.compiled.functions import SOURCES
 from rnnsym.numerics.identifiers import Identifiers
 
 OWN_WORDS = (
+    "misfit", "content",
+    "SUM", "sum_of", "within", "direct", "value", "check",
     "INSIDE", "starts", "ends", "outside", "states", "outputs",
     "njit", "types", "intrinsic", "math", "INLINE", "EMPTY", "EVERY", "bits", "number", "series", "exp", "larger",
     "smaller", "INVERSE_LN2", "LN2_HIGH", "LN2_LOW", "SHIFT", "multiply", "accumulate", "total_over_rows", "by_steps",
