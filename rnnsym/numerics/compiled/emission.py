@@ -39,7 +39,7 @@ class Emitter:
         self.graph = with_named_products(graph)
         self.network = graph.network
         self.setting = Setting(self.graph)
-        self.weight = Variable(self.setting.fresh("weight"), (), t if graph.every else None)
+        self.weight = Variable("output weight", (), t if graph.every else None)
         self.recursion = adjoint_recursion(self.graph, weight=self.weight if graph.every else ONE)
         logit = self.graph.logit
         self.argument = logit if logit is not None and is_fused(self.graph) else self.graph.output

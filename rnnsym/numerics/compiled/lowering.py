@@ -59,14 +59,14 @@ def moves(node: Expression) -> bool:
 class Lowering:
     """Takes the assignments of a step apart; ``operations`` are its steps, ``ready`` those that no step changes.
 
-    ``fresh`` gives new names to temporary quantities.
+    ``fresh`` gives new names to temporary quantities that no step changes, ``label`` to others.
     """
 
-    def __init__(self, fresh: Callable[[str], str]) -> None:
+    def __init__(self, fresh: Callable[[str], str], label: Callable[[str], str]) -> None:
         self.operations: list[Operation] = []
         self.ready: list[Operation] = []
         self.rows: list[Rows] = []
-        self._fresh = fresh
+        self._fresh, self._label = fresh, label
         self._known: dict[Expression, Any] = {}
         self._fans: dict[Any, FanOut] = {}
 
@@ -89,7 +89,7 @@ class Lowering:
         if key not in self._known:
             still = not moves(node)
             name: Any = Parameter(self._fresh("ready"), node.shape) if still else Variable(
-                self._fresh("part"), node.shape, t)
+                self._label("part"), node.shape, t)
             made = operation(name)  # first: it may add what it needs itself
             (self.ready if still else self.operations).append(made)
             self._known[key] = name
@@ -135,7 +135,7 @@ class Lowering:
             if key not in self._fans:
                 self._fans[key] = FanOut(bound)
                 self.operations.append(self._fans[key])
-            self._known[node] = Variable(self._fresh("product"), node.shape, t)
+            self._known[node] = Variable(self._label("product"), node.shape, t)
             self._fans[key].members.append((self._known[node], self.lower(matrix)))
         return self._known[node]
 

@@ -34,7 +34,7 @@ class ReadoutCode:
             for s in loop.states:
                 self.seen[s] = s if graph.every else s.at(loop.last(loop.loop.steps))
         self.targets: list[Any] = [a.target for a in graph.readout]
-        self.finals = {s: Variable(setting.fresh(f"reaching_{s.name}"), s.shape, s.step)
+        self.finals = {s: Variable(f"reaching {s.name}", s.shape, s.step)
                        for s in recursion.final}
 
     @property
@@ -83,7 +83,7 @@ class ReadoutCode:
 
     def readout(self) -> Iterator[str]:
         """The function from the states to the outputs."""
-        lowering = Lowering(self.setting.fresh)
+        lowering = Lowering(self.setting.fresh, self.setting.label)
         for a in self.graph.readout:
             lowering.assign(a.target, a.value)
         yield from self._head("readout", ["states"], {"states": self.states},
@@ -100,7 +100,7 @@ class ReadoutCode:
         target = Variable("target", of.shape, of.step)
         value = entry.value if entry.fused_value is None or of == self.graph.output else entry.fused_value
         each = Variable("L", (), of.step)
-        lowering = Lowering(self.setting.fresh)
+        lowering = Lowering(self.setting.fresh, self.setting.label)
         lowering.assign(each, value(of, target))
         weight, total, name = self.names(self.weight), self.setting.total, self.names(each)
         arguments = [self.names(of), self.names(target), *([weight] if self.graph.every else [])]
@@ -117,7 +117,7 @@ class ReadoutCode:
 
     def backward(self) -> Iterator[str]:
         """The function from the loss back to the states."""
-        lowering = Lowering(self.setting.fresh)
+        lowering = Lowering(self.setting.fresh, self.setting.label)
         for a in self.recursion.readout:
             lowering.assign(a.target, a.value)
         for s, value in self.recursion.final.items():

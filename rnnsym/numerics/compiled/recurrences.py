@@ -29,13 +29,12 @@ class Recurrence:
         self.setting, self.recursion, self.suffix = setting, recursion, suffix
         self.graph: LoopGraph = recursion.graph
         self.kept, self.arriving, self.given = kept, arriving, given
-        names = setting.names
-        self.product_of = {s: Variable(names.fresh(f"handed_{s.name}"), s.shape, t)
+        self.product_of = {s: Variable(f"handed {s.name}", s.shape, t)
                            for s in self.graph.states}
-        self.rest_of = {s: Variable(names.fresh(f"rest_{s.name}"), s.shape, t)
+        self.rest_of = {s: Variable(f"rest {s.name}", s.shape, t)
                         for s in self.graph.states}
         self.next_rest = {s: Variable(f"{self.rest_of[s].name} next", s.shape, t) for s in self.graph.states}
-        self.output_of = {s: Variable(names.fresh(f"seen_{s.name}"), s.shape, t) for s in arriving}
+        self.output_of = {s: Variable(f"seen {s.name}", s.shape, t) for s in arriving}
         self.claimed: dict[Any, Variable] = {}
         self.input_sum: FanIn | None = None
 
@@ -52,7 +51,7 @@ class Recurrence:
     @cached_property
     def forward(self) -> tuple[Lowering, list[Operation]]:
         """The operations of a step forward."""
-        lowering = Lowering(self.setting.fresh)
+        lowering = Lowering(self.setting.fresh, self.setting.label)
         for assignment in self.graph.cell:
             lowering.assign(assignment.target, assignment.value)
         return lowering, scheduled(lowering.operations)
@@ -60,7 +59,7 @@ class Recurrence:
     @cached_property
     def backward(self) -> tuple[Lowering, list[Operation]]:
         """The operations of a step back."""
-        lowering = Lowering(self.setting.fresh)
+        lowering = Lowering(self.setting.fresh, self.setting.label)
         for assignment in self.recursion.step:
             target = assignment.target
             lowering.assign(target, add(*self._arrivals(target.variable), assignment.value))

@@ -12,6 +12,7 @@ from rnnsym.numerics.compiled.functions import SOURCES
 from rnnsym.numerics.identifiers import Identifiers
 
 OWN_WORDS = (
+    "plain", "seen_as",
     "misfit", "content",
     "SUM", "sum_of", "within", "direct", "value", "check",
     "INSIDE", "starts", "ends", "outside", "states", "outputs",
@@ -38,6 +39,7 @@ class Setting:
         for name in (*graph.network.parameters, *graph.network.constants, graph.network.input, *graph.states):
             self.names(name)
         self._given: set[str] = set()
+        self._labels = 0
         fresh = self.fresh
         self.row, self.step, self.first, self.last = "row", "at", fresh("low"), fresh("high")
         self.now, self.then = fresh("now"), fresh("then")
@@ -55,6 +57,11 @@ class Setting:
             found = f"{base}_{number}"
         self._given.add(found)
         return self.names.fresh(found)
+
+    def label(self, word: str) -> str:
+        """Return a name that no quantity of a user's can have."""
+        self._labels += 1
+        return f"{word} {self._labels}"
 
     @staticmethod
     def times(count: int, size: str) -> str:
