@@ -125,6 +125,10 @@ class CompiledNetwork:
         ``wrt`` names parameters, ``"inputs"`` or initial states (``"h_0"``); None means all parameters.
         Raises DataError for arguments that do not fit, and where a gradient overflows.
         """
+        if self._direct is not None and wrt is None and initial_state is None and lengths is None:
+            answer = self._direct(parameters, inputs, targets)
+            if answer is not None:
+                return answer
         if lengths is None and target_lengths is None:
             answer = self._forms.answer("value_and_grad", wrt, parameters, inputs, targets, initial_state)
             if answer is not None:
@@ -191,6 +195,11 @@ class CompiledNetwork:
     def _rest(self, found: Arguments) -> dict[str, Any]:
         rest = {"initial_state": registers(found.initial_state, self.network), "lengths": found.lengths}
         return rest | ({"target_lengths": found.target_lengths} if self._decodes else {})
+
+    @cached_property
+    def _direct(self) -> Callable[..., Any] | None:
+        """A backend's own way for arguments that fit as they come; its answer None says that they do not."""
+        return getattr(self._functions, "direct", None)
 
     @cached_property
     def _forms(self) -> Forms:
