@@ -46,7 +46,8 @@ class Arithmetic:
 
     def length(self, count: Any) -> int:
         """Return a symbolic size as an integer."""
-        return int(count.subs(self.sizes))
+        known = self.sizes.get(count)  # nearly always: substitution is slow
+        return int(count.subs(self.sizes) if known is None else known)
 
 
 def evaluate(expression: ex.Expression, lookup: Lookup, arithmetic: Arithmetic) -> Array:
