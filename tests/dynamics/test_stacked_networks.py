@@ -97,7 +97,8 @@ def test_each_network_and_each_sequence_is_what_it_is_alone(
             assert same(paths.log_norms[weight][place], terms.log_norms[weight])
             assert same(paths.gradients[weight][place], terms.gradients[weight])
         for number in range(batch):
-            first = None if state[place] is None else {key: value[number] for key, value in state[place].items()}
+            whole = state[place]
+            first = None if whole is None else {key: value[number] for key, value in whole.items()}
             single = step_jacobians(network, own, x[number], first)
             assert same(jacobians[place, number], single)
             assert same(log_product_norms(single), products.log_norms[place, number])
