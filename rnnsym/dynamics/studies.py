@@ -127,7 +127,7 @@ def _bands(
     pairs = [draw_inputs(network, sizes, seed, steps=draws.steps, scale=draws.input_scale) for seed in seeds]
     inputs, targets = (np.stack([pair[place] for pair in pairs]) for place in (0, 1))
     found = [measure(_scaled(network, drawn, radius), inputs, targets) for radius in radii]
-    return tuple(_order_statistics(np.array(each)) for each in zip(*found, strict=True))
+    return tuple(order_statistics(np.array(each)) for each in zip(*found, strict=True))
 
 
 def _scaled(network: Network, drawn: list[dict[str, Float]], radius: float) -> dict[str, Float]:
@@ -136,7 +136,7 @@ def _scaled(network: Network, drawn: list[dict[str, Float]], radius: float) -> d
     return {name: np.stack([one[name] for one in scaled]) for name in scaled[0]}
 
 
-def _order_statistics(values: Float) -> Band:
+def order_statistics(values: Float) -> Band:
     """Take ranks over axis 1, (settings, draws, m): no interpolation, which would make NaN of two −∞."""
     ranked, last = np.sort(values, axis=1), values.shape[1] - 1
     low = round(TAIL * last)
