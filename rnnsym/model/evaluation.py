@@ -46,7 +46,8 @@ class Arithmetic:
 
     def length(self, count: Any) -> int:
         """Return a symbolic size as an integer."""
-        return int(count.subs(self.sizes))
+        known = self.sizes.get(count)  # nearly always: substitution is slow
+        return int(count.subs(self.sizes) if known is None else known)
 
 
 def evaluate(expression: ex.Expression, lookup: Lookup, arithmetic: Arithmetic) -> Array:
@@ -55,7 +56,7 @@ def evaluate(expression: ex.Expression, lookup: Lookup, arithmetic: Arithmetic) 
     Names, and nodes without a meaning of their own here, are asked of ``lookup``, which raises for what it does not
     know: an unknown node must never be a silent zero.
     """
-    rule = _meanings.get(type(expression))
+    rule = meanings.get(type(expression))
     if rule is None:
         return lookup(expression)
 
@@ -153,7 +154,7 @@ def _reduction(node: ex.Reduction, value: Any, arithmetic: Arithmetic) -> Array:
     return operand.sum() if node.kind == "sum" else operand.sum() / arithmetic.number(operand.size)
 
 
-_meanings: dict[type, Callable[[Any, Any, Arithmetic], Array]] = {
+meanings: dict[type, Callable[[Any, Any, Arithmetic], Array]] = {
     ex.Numeral: lambda node, value, arithmetic: arithmetic.number(node.value),
     ex.Constant: lambda node, value, arithmetic: arithmetic.number(node.value),
     ex.Size: lambda node, value, arithmetic: arithmetic.number(arithmetic.length(node.count)),
