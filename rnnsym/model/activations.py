@@ -122,7 +122,8 @@ class Activation:
     ``analytic`` says whether complex step differentiation is valid. ``kinks`` are the points without a derivative,
     ``lower`` the open lower end of the domain (None: all reals). ``jump(a)`` vanishes where f itself jumps.
     ``straight_through`` says that gradients take f for a + c with a constant c, whatever f's own slope.
-    ``delimiters`` enclose the argument; other than round ones, they stand for the name too.
+    ``delimiters`` enclose the argument; other than round ones, they stand for the name too. ``jax`` and ``torch`` are
+    forms of ``numpy`` for these libraries, where it is more than the library's name that differs.
     """
 
     name: str
@@ -139,6 +140,8 @@ class Activation:
     jump: Callable[[Any], Any] | None = None
     straight_through: bool = False
     helper: str = ""
+    jax: str = ""
+    torch: str = ""
     delimiters: tuple[str, str] = ("(", ")")
     range: tuple[int | None, int | None] = (None, None)
 
@@ -161,17 +164,18 @@ _entries = (
     Activation("tanh", sympy.tanh, lambda _, output: ONE - output**2, "1 - Ω²", sympy.S.One,
                "np.tanh({a})", r"\tanh", "tanh", range=(-1, 1)),
     Activation("sigmoid", sigmoid, lambda _, output: output * (ONE - output), "Ω (1 - Ω)", sympy.Rational(1, 4),
-               "sigmoid({a})", r"\sigma", "σ", helper=SIGMOID_SOURCE, range=(0, 1)),
+               "sigmoid({a})", r"\sigma", "σ", helper=SIGMOID_SOURCE, range=(0, 1), jax="jax.nn.sigmoid({a})",
+               torch="torch.sigmoid({a})"),
     Activation("relu", relu, lambda argument, _: Elementwise("step", argument), "[a > 0]", sympy.S.One,
                "np.maximum({a}, 0.0)", r"\mathrm{ReLU}", "ReLU", analytic=False, kinks=(0,),
-               range=(0, None)),
+               range=(0, None), torch="torch.relu({a})"),
     Activation("leaky_relu", leaky_relu,
                lambda argument, _: Numeral(LEAK) + Numeral(1 - LEAK) * Elementwise("step", argument),
                "1/100 + 99/100 [a > 0]", sympy.S.One, "np.where({a} > 0, {a}, 0.01 * {a})",
                r"\mathrm{LeakyReLU}", "LeakyReLU", analytic=False, kinks=(0,)),
     Activation("step", step, lambda argument, _: Numeral(0) * argument, "0", sympy.S.Zero,
                "np.heaviside({a}, 0.0)", r"\mathrm{step}", "step", analytic=False, kinks=(0,), jump=lambda a: a,
-               range=(0, 1)),
+               range=(0, 1), torch="torch.heaviside({a}, torch.zeros_like({a}))"),
     Activation("sign", signum, lambda argument, _: Numeral(0) * argument, "0", sympy.S.Zero,
                "np.sign({a})", r"\mathrm{sign}", "sign", analytic=False, kinks=(0,), jump=lambda a: a,
                range=(-1, 1)),
@@ -182,7 +186,8 @@ _entries = (
                r"\mathrm{round}", "round", analytic=False, jump=lambda a: a % 1 - 0.5, straight_through=True,
                helper=ROUND_SOURCE),
     Activation("softplus", softplus, lambda argument, _: Elementwise("sigmoid", argument), "σ(a)", sympy.S.One,
-               "np.logaddexp(0.0, {a})", r"\mathrm{softplus}", "softplus", range=(0, None)),
+               "np.logaddexp(0.0, {a})", r"\mathrm{softplus}", "softplus", range=(0, None),
+               torch="torch.logaddexp({a}, torch.zeros_like({a}))"),
     Activation("exp", exponential, lambda _, output: output, "Ω", None, "np.exp({a})", r"\exp", "exp",
                range=(0, None)),
     Activation("log", sympy.log, lambda argument, _: Numeral(1) / argument, "1 / a", None,

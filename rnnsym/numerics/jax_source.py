@@ -1,0 +1,235 @@
+"""The JAX module of a network: ``lax.scan``, and a ``custom_vjp`` whose way back is the derived recursion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rnnsym.calculus.unrolling import StepGraph
+from rnnsym.model.activations import activations
+from rnnsym.model.losses import losses
+from rnnsym.numerics.framework_helpers import FITTED, LENGTH, MERGED
+from rnnsym.numerics.framework_modules import Dialect, Module
+from rnnsym.numerics.framework_printing import JaxPrinter
+from rnnsym.numerics.readouts import Readout
+from rnnsym.numerics.scans import Loop
+
+PREPARED = '''
+def prepared(parameters, inputs):
+    """Return parameters and inputs in one floating type, their shapes checked, and the sizes that they tell."""
+    if set(parameters) != set(SHAPES):
+        raise ValueError(f"parameters: expected the keys {', '.join(SHAPES)}, but they are {', '.join(parameters)}")
+    arrays = {name: jnp.asarray(parameters[name]) for name in SHAPES}
+    inputs = jnp.asarray(inputs)
+    dtype = jnp.result_type(*arrays.values()READ)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(f"parameters and inputs: expected floating numbers, but the type is {dtype}")
+    sizes = {}
+    arrays = {name: fitted(sizes, name, array.astype(dtype), SHAPES[name]) for name, array in arrays.items()}
+    return arrays, GIVEN, sizes
+'''
+FLOATS = 'fitted(sizes, "inputs", inputs.astype(dtype), INPUTS)'
+ROWS = 'fitted(sizes, "inputs", whole("inputs", inputs), INPUTS)'
+ONE_HOT_ROWS = 'one_hot({rows}, length(sizes, {axis}), dtype)'
+
+STARTED = '''
+def started(given, sizes, like):
+    """Return where the states start: as given, for each sequence or one for all, else at their declared values."""
+    given = {} if given is None else given
+    unknown = [name for name in given if name not in STATES]
+    if unknown:
+        raise ValueError(f"initial_state: unknown key {unknown[0]!r}; the keys are {', '.join(STATES)}")
+    found = {}
+    for name, (axes, value) in STATES.items():
+        shape = tuple(length(sizes, axis) for axis in ("batch", *axes))
+        array = jnp.asarray(given.get(name, jnp.full(shape, value)), like.dtype)
+        if array.shape not in (shape, shape[1:]):
+            raise ValueError(f"initial state {name}: expected shape {shape}, but the shape is {array.shape}")
+        found[name] = jnp.broadcast_to(array, shape)
+    return found
+'''
+
+COUNTED = '''
+def whole(name, array):
+    """Return an array of whole numbers."""
+    array = jnp.asarray(array)
+    if not jnp.issubdtype(array.dtype, jnp.integer):
+        raise TypeError(f"{name}: expected whole numbers, but the type is {array.dtype}")
+    return array
+
+
+def counted(lengths, steps, sizes, starts):
+    """Return the lengths, who runs at each step, (steps, batch), and the starts.
+
+    A sequence whose length is none of 1 … steps starts from NaN, and so gives NaN: nothing can be raised under jit.
+    """
+    if lengths is None:
+        return None, None, starts
+    lengths = fitted(sizes, "lengths", whole("lengths", lengths), ("batch",))
+    fits = (lengths >= 1) & (lengths <= steps)
+    starts = {name: jnp.where(fits.reshape(-1, *[1] * (value.ndim - 1)), value, jnp.nan)
+              for name, value in starts.items()}
+    return lengths, jnp.arange(steps)[:, None] < lengths, starts
+'''
+
+HELD = '''
+def held(values, lengths):
+    """Repeat each sequence's last step past its end, so that nothing is computed of what stands there."""
+    if lengths is None:
+        return values
+    place = jnp.minimum(jnp.arange(len(values))[:, None], lengths - 1)
+    return values[place, jnp.arange(values.shape[1])]
+'''
+
+TURNED = '''
+def turned(values, lengths):
+    """Return the values of all steps from the last to the first, each sequence within its own length."""
+    if lengths is None:
+        return values[::-1]
+    steps = jnp.arange(len(values))[:, None]
+    place = jnp.where(steps < lengths, lengths - 1 - steps, steps)
+    return values[place, jnp.arange(values.shape[1])]
+'''
+
+ONE_HOT = '''
+def one_hot(numbers, count, dtype):
+    """Return rows of zeros with a 1 at each number; NaN where there is no such entry."""
+    known = (numbers >= 0) & (numbers < count)
+    return jnp.where(known[..., None], jax.nn.one_hot(numbers, count, dtype=dtype), jnp.nan)
+'''
+
+CLASSES = '''    if targets.ndim == len(TARGETS) - 1 and jnp.issubdtype(targets.dtype, jnp.integer):  # class numbers
+        targets = one_hot(targets, length(sizes, TARGETS[-1]), like.dtype)
+'''
+
+AS_TARGETS = '''
+def as_targets(targets, sizes, like):
+    """Return the targets in the type of all else, their shape checked."""
+    targets = jnp.asarray(targets)
+CLASSES    return fitted(sizes, "targets", targets.astype(like.dtype), TARGETS)
+'''
+
+LOOP = '''
+@jax.custom_vjp
+def NAME(weights, start, GIVEN, running):
+    """Run the loop; its gradient is ``NAME_back``, whoever asks for it."""
+    return NAME_steps(weights, start, GIVEN, running, keep=False)[0]
+
+
+def NAME_kept(weights, start, GIVEN, running):
+    """Run the loop and keep what the way back reads."""
+    found, tape = NAME_steps(weights, start, GIVEN, running, keep=True)
+    return found, (weights, start, tape, running)
+
+
+def NAME_pulled(kept, arriving):
+    """Go back through the loop; the mask has no gradient."""
+    return (*NAME_back(*kept, arriving), None)
+
+
+NAME.defvjp(NAME_kept, NAME_pulled)
+'''
+FED = LOOP.replace("@jax.custom_vjp", "@partial(jax.custom_vjp, nondiff_argnums=(2,))").replace(
+    "NAME_pulled(kept, arriving)", "NAME_pulled(steps, kept, arriving)").replace(
+    "    return (*NAME_back(*kept, arriving), None)",
+    "    gradients, d_start, _ = NAME_back(*kept, arriving)\n    return gradients, d_start, None")
+
+READOUT = '''
+@jax.custom_vjp
+def readout(weights, states):
+    """Compute the outputs; their gradient is ``readout_back``, whoever asks for it."""
+    return readout_values(weights, states)[0]
+
+
+def readout_kept(weights, states):
+    """Compute the outputs and keep what the way back reads."""
+    found, tape = readout_values(weights, states)
+    return found, (weights, states, tape)
+
+
+def readout_pulled(kept, arriving):
+    """Go back through the outputs."""
+    return readout_back(*kept, arriving)
+
+
+readout.defvjp(readout_kept, readout_pulled)
+'''
+
+VALUE_AND_GRAD = '''
+def value_and_grad(parameters, inputs, targets, OPTIONAL, wrt=tuple(SHAPES)):
+    """Return the mean loss and {name: gradient}; ``wrt`` names parametersINPUTS or initial states such as "STATE_0".
+
+    The names decide what is computed: under ``jax.jit`` they are static, ``static_argnames="wrt"``, and a tuple.
+    """
+    parameters, inputs, sizes = prepared(parameters, inputs)
+    starts = started(initial_state, sizes, LIKE) | ({} if initial_state is None else initial_state)
+    others = {KNOWN**{f"{name}_0": value for name, value in starts.items()}}
+    known = others | parameters
+    unknown = [name for name in wrt if name not in known]
+    if unknown:
+        raise ValueError(f"wrt: unknown name {unknown[0]!r}; the names are {', '.join(known)}")
+
+    def chosen_loss(chosen):
+        own = {name: chosen.get(name, value) for name, value in parameters.items()}
+        free = others | {name: value for name, value in chosen.items() if name not in parameters}
+        states = {name: free[f"{name}_0"] for name in STATES}
+        return loss(own, READS, targets, states, LENGTHS)
+
+    return jax.value_and_grad(chosen_loss)({name: jnp.asarray(known[name], LIKE.dtype) for name in wrt})
+'''
+
+
+class Jax(Dialect):
+    """How a JAX module is written."""
+
+    def head(self) -> str:
+        return "from functools import partial\n\nimport jax\nimport jax.numpy as jnp\nfrom jax import lax"
+
+    def helpers(self, module: Module) -> Iterator[str]:
+        used = sorted(module.printer.helpers)
+        texts = [module.printer.exchanged(activations[name].helper) for name in used]
+        texts += [LENGTH, FITTED, MERGED, COUNTED, self._prepared(module), STARTED]
+        texts += [HELD] * any(loop.reads is not None for loop in module.loops)
+        texts += [TURNED] * module.network.bidirectional
+        classes = losses[module.network.loss].distribution
+        texts += [ONE_HOT] * (classes or self._one_hot_inputs(module))
+        texts.append(AS_TARGETS.replace("CLASSES", CLASSES if classes else ""))
+        return (text.strip() for text in texts)
+
+    def _one_hot_inputs(self, module: Module) -> bool:
+        return module.network.reads_index and module.topology.feeds_back
+
+    def _prepared(self, module: Module) -> str:
+        given = ROWS if module.network.reads_index else FLOATS
+        if self._one_hot_inputs(module):
+            given = ONE_HOT_ROWS.format(rows=ROWS, axis=module.axes(module.network.input.shape)[1:-2])
+        read = "" if module.network.reads_index else ", inputs"
+        return PREPARED.replace("READ", read).replace("GIVEN", given)
+
+    def derived(self, part: Loop | Readout) -> str:
+        if isinstance(part, Readout):
+            return READOUT.strip()
+        text = FED if part.reads is None else LOOP
+        return text.strip().replace("NAME", part.name).replace("GIVEN", part.given)
+
+    def full(self, shape: str, value: str) -> str:
+        return f"jnp.full({shape}, {value}, inputs.dtype)"
+
+    def value_and_grad(self, module: Module) -> str:
+        return in_names(VALUE_AND_GRAD, module)
+
+
+def in_names(text: str, module: Module) -> str:
+    """Fill in what differs from network to network."""
+    index = module.network.reads_index
+    state = next((s.variable.name for s in module.network.states), "h")
+    lengths = ", ".join(f"{name}={name}" for name in module.lengths.split(", "))
+    for word, code in {"OPTIONAL": module.optional, "INPUTS or": " or" if index else ', "inputs" or', "STATE_0":
+                       f"{state}_0", "LIKE": module.like, "KNOWN": "" if index else '"inputs": inputs, ',
+                       "READS": "inputs" if index else 'free["inputs"]', "LENGTHS": lengths}.items():
+        text = text.replace(word, code)
+    return text.strip()
+
+
+def jax_source(graph: StepGraph) -> str:
+    """Return the text of a JAX module with ``predict``, ``loss`` and ``value_and_grad``."""
+    return Module(graph, Jax("JAX", JaxPrinter)).source()
