@@ -1,5 +1,12 @@
 """Functions that modules for JAX and PyTorch have in common, as text."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rnnsym.numerics.framework_modules import Module
+
 LENGTH = '''
 def length(sizes, axis):
     """Return the length of an axis: a number, a size, or a sum of sizes."""
@@ -27,3 +34,15 @@ def merged(values, rank):
     """Lay the steps of all sequences in one long batch; the last ``rank`` axes stay."""
     return values.reshape(-1, *values.shape[values.ndim - rank:])
 '''
+
+
+def in_names(text: str, module: Module) -> str:
+    """Fill in what differs from network to network."""
+    index = module.network.reads_index
+    state = next((s.variable.name for s in module.network.states), "h")
+    lengths = ", ".join(f"{name}={name}" for name in module.lengths.split(", "))
+    for word, code in {"OPTIONAL": module.optional, "INPUTS or": " or" if index else ', "inputs" or', "STATE_0":
+                       f"{state}_0", "LIKE": module.like, "KNOWN": "" if index else '"inputs": inputs, ',
+                       "FOUND": "_" if index else "inputs", "READS": "inputs" if index else 'free["inputs"]', "LENGTHS": lengths, "EXTRA": module.extra}.items():
+        text = text.replace(word, code)
+    return text.strip()

@@ -9,14 +9,15 @@ from typing import Any
 
 from rnnsym.calculus.adjoints import adjoint_recursion, is_fused
 from rnnsym.calculus.binding import names_in
-from rnnsym.calculus.unrolling import BACK, StepGraph
+from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.errors import DerivationError
 from rnnsym.model.expressions import ZERO, Variable
 from rnnsym.model.losses import losses
+from rnnsym.numerics.framework_calls import Calls
 from rnnsym.numerics.framework_printing import FrameworkPrinter
 from rnnsym.numerics.identifiers import Identifiers
 from rnnsym.numerics.lines import broken, filled
-from rnnsym.numerics.parts import Writer, indented
+from rnnsym.numerics.parts import Writer
 from rnnsym.numerics.products import with_named_products
 from rnnsym.numerics.readouts import Readout
 from rnnsym.numerics.scans import Loop
@@ -43,7 +44,7 @@ class Dialect:
     title: str
     printer: type[FrameworkPrinter]
 
-    def head(self) -> str:
+    def head(self, module: Module) -> str:
         """Return the imports."""
         raise NotImplementedError
 
@@ -59,8 +60,8 @@ class Dialect:
         """Return the text of ``value_and_grad``, and of what else the module offers."""
         raise NotImplementedError
 
-    def full(self, shape: str, value: str) -> str:
-        """Return the code of an array of one number."""
+    def zeros(self, shape: str, like: str) -> str:
+        """Return the code of an array of zeros in the type of another."""
         raise NotImplementedError
 
 
@@ -132,7 +133,7 @@ class Module:
     def source(self) -> str:
         """Return the module's text."""
         bodies = [text for part in self.parts for text in self._part(part)]
-        bodies += ["\n".join(broken(lines)) for lines in (self._losses(), self._run(), self._predict(), self._loss())]
+        bodies += ["\n".join(broken(lines)) for lines in (self._losses(), *Calls(self).lines())]
         head = "\n".join(self._head())  # after the parts, which tell what they use
         return "\n\n\n".join([head, *self.dialect.helpers(self), *bodies, self.dialect.value_and_grad(self)]) + "\n"
 
@@ -154,12 +155,13 @@ class Module:
         yield "recursion that rnnsym derived from the equations above."
         yield '"""'
         yield ""
-        yield self.dialect.head()
+        yield self.dialect.head(self)
         yield ""
-        shapes = ", ".join(f'"{p.name}": {self.axes(p.shape)}' for p in network.parameters)
-        yield from broken([f"SHAPES = {{{shapes}}}"])
+        yield "SHAPES = {"
+        yield from (f'    "{p.name}": {self.axes(p.shape)},' for p in network.parameters)
+        yield "}"
         yield f"INPUTS = {self._input_axes()}"
-        yield f"TARGETS = {self.axes(network.target.shape, 'batch', *self._output_axis())}"
+        yield f"TARGETS = {self.axes(network.target.shape, 'batch', *self.output_axis())}"
         yield from broken([f"STATES = {{{', '.join(self._states())}}}  # axes, and where they start"])
         yield from (line for part in self.parts for line in broken(
             [f"{part.own} = {tuple_of(f'{chr(34)}{p.name}{chr(34)}' for p in part.weights)}"]))
@@ -167,9 +169,10 @@ class Module:
 
     def axes(self, shape: Iterable[Any], *leading: str) -> str:
         """Spell a shape as data: a size by its name, a number, or a sum of sizes as a tuple."""
-        return tuple_of([*(f'"{name}"' for name in leading), *map(self._axis, shape)])
+        return tuple_of([*(f'"{name}"' for name in leading), *map(self.axis, shape)])
 
-    def _axis(self, length: Any) -> str:
+    def axis(self, length: Any) -> str:
+        """Spell one axis."""
         if length.is_Integer or length.is_Symbol:
             return str(length) if length.is_Integer else f'"{length}"'
         parts = [part for term in length.as_ordered_terms() for part in self._parts_of(*term.as_coeff_Mul())]
@@ -184,14 +187,15 @@ class Module:
         leading = ["batch"] if self.topology.one_input else ["batch", "T"]
         return self.axes(() if self.network.reads_index else self.network.input.shape, *leading)
 
-    def _output_axis(self) -> tuple[str, ...]:
+    def output_axis(self) -> tuple[str, ...]:
+        """Return the axis of steps that outputs have."""
         return () if not self.topology.every else ("S",) if self.topology.decodes else ("T",)
 
     def _states(self) -> Iterator[str]:
         self._check_sizes()
         for state in self.network.states:
             lag = [str(state.lag)] if state.lag > 1 else []
-            axes = tuple_of([*lag, *map(self._axis, state.variable.shape)])
+            axes = tuple_of([*lag, *map(self.axis, state.variable.shape)])
             yield f'"{state.variable.name}": ({axes}, {float(state.initial)!r})'
 
     def _check_sizes(self) -> None:
@@ -205,22 +209,12 @@ class Module:
                     raise DerivationError(f"the size {missing[0]} of the state {state.name} belongs to no parameter and "
                                           "no input: annotate it as a number")
 
-    # The functions
-
-    def _losses(self) -> Iterator[str]:
-        entry, of = losses[self.network.loss], self.loss_argument
-        target = Variable("target", of.shape, of.step)
-        value = entry.value if entry.fused_value is None or of == self.graph.output else entry.fused_value
-        stable = "" if of == self.graph.output else ", from the logit: it neither overflows nor cancels"
-        code = self.printer.code(value(of, target))
-        yield f"def losses({self.names(of)}, {self.names(target)}):"
-        yield f'    """Return the loss of each {"output" if self.graph.every else "sequence"}{stable}."""'
-        yield f"    return {code}"
+    # What the functions share
 
     @property
     def extra(self) -> str:
         """What tells the outputs beside the inputs: their number where they are fed back, the targets of a teacher."""
-        return ", steps" if self.fed else ", targets" if self.network.forced else ""
+        return ", steps" if self.network.feeds_back else ", targets" if self.network.forced else ""
 
     @property
     def lengths(self) -> str:
@@ -237,107 +231,15 @@ class Module:
         """Code of an array with the type and the place of all others."""
         return f'parameters["{self.network.parameters[0].name}"]' if self.network.parameters else "inputs"
 
-    def _run(self) -> Iterator[str]:
-        results = " and ".join(map(self.names, self.outputs))
-        yield f"def run(parameters, inputs, sizes{self.extra}, initial_state, {self.lengths}):"
-        yield f'    """Return {results}, of all steps (steps, batch, …) where there are several, and which count."""'
-        yield from indented(self._prepared())
-        for number, loop in enumerate(self.loops):
-            yield from indented(self._called(number, loop))
-        if self.readout is not None:
-            yield f"    return readout({{name: parameters[name] for name in READOUT}}, states), {self._running(-1)}"
-        else:
-            yield f"    return states, {self._running(-1)}"
-
-    def _running(self, number: int) -> str:
-        return "running_decode" if self.topology.decodes and self.loops[number] is self.loops[-1] else "running"
-
-    def _prepared(self) -> Iterator[str]:
-        yield f"starts = started(initial_state, sizes, {self.like})"
-        if self.topology.single_step:
-            yield "inputs = inputs[:, None]"
-        if not self.topology.feeds_back:
-            yield "x = inputs.swapaxes(0, 1)"
-            yield "lengths, running, starts = counted(lengths, len(x), sizes, starts)"
-        else:
-            yield "lengths, running, starts = counted(lengths, steps, sizes, starts)"
-        if self.topology.decodes:
-            yield f"steps = {'steps' if self.fed else 'targets.shape[1]'}"
-            yield "target_lengths, running_decode, starts = counted(target_lengths, steps, sizes, starts)"
-
-    def _called(self, number: int, loop: Loop) -> Iterator[str]:
-        lengths = "target_lengths" if loop.graph.decodes else "lengths"
-        given = "steps"
-        if loop.reads is not None and loop.reads.name == "x":
-            given = f"held({'turned(x, lengths)' if loop.graph.loop.reverse else 'x'}, {lengths})"
-        elif loop.reads is not None:
-            shown = self.printer.side_by_side((f"{self.printer.library}.zeros_like(targets[:, :1])", "targets[:, :-1]"),
-                                              axis=1)
-            yield f"previous = {shown}  # what a teacher shows: the target of the step before"
-            given = f"held(previous.swapaxes(0, 1), {lengths})"
-        yield f"start = {tuple_of(self._start(loop, s) for s in loop.states)}"
-        weights = f"{{name: parameters[name] for name in {loop.own}}}"
-        call = f"{loop.name}({weights}, start, {given}, {self._running(number)})"
-        if loop.graph.loop.reverse:
-            seen = f"turned(values, lengths) for values in {call}" if loop.every else ""
-            yield f"states = (*states, *({seen}))" if seen else f"states = (*states, *{call})"
-        else:
-            yield f"{'last' if len(self.loops) > number + 1 and self.topology.decodes else 'states'} = {call}"
-
-    def _start(self, loop: Loop, state: Variable) -> str:
-        """Where a state starts: from an earlier loop, from the only input, from what is given, or nowhere at all."""
-        source = loop.graph.starts().get(state)
-        if source is not None:
-            kept = self.loops[0].kept if self.topology.decodes else ()
-            return f"last[{kept.index(source)}]" if source in kept else "inputs"
-        name, _, back = state.name.partition(BACK)
-        free = next((s for s in self.network.states if s.variable.name == name), None)
-        if free is None:
-            shape = "".join(f", length(sizes, {self._axis(n)})" for n in state.shape)
-            return self.dialect.full(f"(len(inputs){shape or ','})", "0.0")
-        return f'starts["{name}"]' + (f"[:, {-1 - int(back or 0)}]" if free.lag > 1 else "")
-
-    def _predict(self) -> Iterator[str]:
-        of = "step" if self.graph.every else "sequence"
-        padded = "; zero past a sequence's end" if self.graph.every else ""
-        shape = self.axes(self.graph.output.shape, "batch", *self._output_axis()).replace('"', "")
-        yield f"def predict(parameters, inputs{self.extra}, {self.optional}):"
-        yield f'    """Return the output of each {of}, {shape}{padded}."""'
-        yield "    parameters, inputs, sizes = prepared(parameters, inputs)"
-        if self.network.forced:
-            yield f"    targets = as_targets(targets, sizes, {self.like})"
-        yield from indented(self._call_run())
-        yield f"    {self.names(self.graph.output)} = found[-1]"
-        if self.graph.every:
-            name = self.names(self.graph.output)
-            where = f"{self.printer.library}.where(running[..., None], {name}, 0.0)"
-            yield f"    {name} = {name} if running is None else {where}"
-            yield f"    return {name}.swapaxes(0, 1)"
-        else:
-            yield f"    return {self.names(self.graph.output)}"
-
-    def _call_run(self) -> Iterator[str]:
-        yield f"found, running = run(parameters, inputs, sizes{self.extra}, initial_state, {self.lengths})"
-
-    def _loss(self) -> Iterator[str]:
-        yield f"def loss(parameters, inputs, targets, {self.optional}):"
-        yield '    """Return the mean loss over the batch."""'
-        yield "    parameters, inputs, sizes = prepared(parameters, inputs)"
-        yield f"    targets = as_targets(targets, sizes, {self.like})"
-        if self.fed:
-            yield "    steps = targets.shape[1]"
-        yield from indented(self._call_run())
-        if not self.graph.every:
-            yield "    return losses(found[0], targets).mean()"
-            return
-        yield "    each = losses(found[0], targets.swapaxes(0, 1))  # (steps, batch)"
-        yield "    if running is not None:"
-        yield f"        each = {self.printer.library}.where(running, each, 0.0)"
-        if self.network.over_steps == "mean":
-            yield f"    number = len(each) if running is None else running.sum({self.printer.axis}=0)"
-            yield f"    return (each.sum({self.printer.axis}=0) / number).mean()"
-        else:
-            yield f"    return each.sum({self.printer.axis}=0).mean()"
+    def _losses(self) -> Iterator[str]:
+        entry, of = losses[self.network.loss], self.loss_argument
+        target = Variable("target", of.shape, of.step)
+        value = entry.value if entry.fused_value is None or of == self.graph.output else entry.fused_value
+        stable = "" if of == self.graph.output else ", from the logit: it neither overflows nor cancels"
+        code = self.printer.code(value(of, target))
+        yield f"def losses({self.names(of)}, {self.names(target)}):"
+        yield f'    """Return the loss of each {"output" if self.graph.every else "sequence"}{stable}."""'
+        yield f"    return {code}"
 
 
 def equation_lines(graph: StepGraph) -> list[str]:

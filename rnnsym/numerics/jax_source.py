@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.model.activations import activations
 from rnnsym.model.losses import losses
-from rnnsym.numerics.framework_helpers import FITTED, LENGTH, MERGED
+from rnnsym.numerics.framework_helpers import FITTED, LENGTH, MERGED, in_names
 from rnnsym.numerics.framework_modules import Dialect, Module
 from rnnsym.numerics.framework_printing import JaxPrinter
 from rnnsym.numerics.readouts import Readout
@@ -160,7 +160,7 @@ def value_and_grad(parameters, inputs, targets, OPTIONAL, wrt=tuple(SHAPES)):
 
     The names decide what is computed: under ``jax.jit`` they are static, ``static_argnames="wrt"``, and a tuple.
     """
-    parameters, inputs, sizes = prepared(parameters, inputs)
+    parameters, FOUND, sizes = prepared(parameters, inputs)
     starts = started(initial_state, sizes, LIKE) | ({} if initial_state is None else initial_state)
     others = {KNOWN**{f"{name}_0": value for name, value in starts.items()}}
     known = others | parameters
@@ -181,8 +181,9 @@ def value_and_grad(parameters, inputs, targets, OPTIONAL, wrt=tuple(SHAPES)):
 class Jax(Dialect):
     """How a JAX module is written."""
 
-    def head(self) -> str:
-        return "from functools import partial\n\nimport jax\nimport jax.numpy as jnp\nfrom jax import lax"
+    def head(self, module: Module) -> str:
+        fed = any(loop.reads is None for loop in module.loops)
+        return "from functools import partial\n\n" * fed + "import jax\nimport jax.numpy as jnp\nfrom jax import lax"
 
     def helpers(self, module: Module) -> Iterator[str]:
         used = sorted(module.printer.helpers)
@@ -211,23 +212,11 @@ class Jax(Dialect):
         text = FED if part.reads is None else LOOP
         return text.strip().replace("NAME", part.name).replace("GIVEN", part.given)
 
-    def full(self, shape: str, value: str) -> str:
-        return f"jnp.full({shape}, {value}, inputs.dtype)"
+    def zeros(self, shape: str, like: str) -> str:
+        return f"jnp.zeros({shape}, {like}.dtype)"
 
     def value_and_grad(self, module: Module) -> str:
         return in_names(VALUE_AND_GRAD, module)
-
-
-def in_names(text: str, module: Module) -> str:
-    """Fill in what differs from network to network."""
-    index = module.network.reads_index
-    state = next((s.variable.name for s in module.network.states), "h")
-    lengths = ", ".join(f"{name}={name}" for name in module.lengths.split(", "))
-    for word, code in {"OPTIONAL": module.optional, "INPUTS or": " or" if index else ', "inputs" or', "STATE_0":
-                       f"{state}_0", "LIKE": module.like, "KNOWN": "" if index else '"inputs": inputs, ',
-                       "READS": "inputs" if index else 'free["inputs"]', "LENGTHS": lengths}.items():
-        text = text.replace(word, code)
-    return text.strip()
 
 
 def jax_source(graph: StepGraph) -> str:

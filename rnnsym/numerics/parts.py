@@ -72,11 +72,15 @@ class Writer:
         values = [terms[p] for p in owned if p in terms]
         for key in moving_in(values):
             name = self.names(key)
-            yield f"{name} = merged({name}, {key.rank})"
+            yield f"{name} = merged({name}, {0 if self.is_row(key) else key.rank})"
         for p in owned:
             zeros = f'{self.printer.library}.zeros_like(weights["{p.name}"])'
             code = self.printer.gradient(zeros, terms[p]) if p in terms else zeros
             yield f"{self.gradient(p)} = {code}  # {self.shape(p, '')}"
+
+    def is_row(self, key: Any) -> bool:
+        """Whether a quantity is the number of a row."""
+        return self.graph.network.reads_index and isinstance(key, Variable) and key.name == "x"
 
     def gradient(self, parameter: Parameter) -> str:
         """The name of a gradient."""

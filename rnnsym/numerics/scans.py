@@ -139,6 +139,7 @@ class Loop(Part):
     def _step(self) -> Iterator[str]:
         before, states = (tuple_of(map(self.names, some)) for some in (self.before, self.states))
         held = [self.names.derived("held", s) for s in self.states]
+        yield ""
         yield "def step(carry, now):"
         yield f"    {before}, held = carry"
         yield f"    {tuple_of([*map(self.names, self._moving()), 'runs'])} = now"
@@ -158,6 +159,7 @@ class Loop(Part):
             yield "    if keep:"
             yield f"        found = (*found, {', '.join(map(self.names, others))})"
         yield f"    return ({states}, None if runs is None else {before}), found"
+        yield ""
 
     def _scan(self) -> Iterator[str]:
         states = tuple_of(map(self.names, self.states))

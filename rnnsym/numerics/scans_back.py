@@ -66,6 +66,7 @@ class WayBack:
 
     def _step(self) -> Iterator[str]:
         loop = self.loop
+        yield ""
         yield "def step(later, now):"
         yield f"    {tuple_of(map(self._d, loop.states))} = later"
         yield f"    {tuple_of([*self._moving(), 'runs'])} = now"
@@ -74,6 +75,7 @@ class WayBack:
             yield from indented(self._update(one) if isinstance(one, Assignment) else [loop.product(one)])
         yield from indented(self._handed_on())
         yield f"    return {tuple_of(map(self._d, loop.before))}, {tuple_of(map(loop.names, loop.back.stored))}"
+        yield ""
 
     def _arrivals(self) -> Iterator[str]:
         """Add what arrives, and set aside what belongs to sequences that have ended."""
