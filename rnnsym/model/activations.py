@@ -124,7 +124,8 @@ class Activation:
     ``analytic`` says whether complex step differentiation is valid. ``kinks`` are the points without a derivative,
     ``lower`` the open lower end of the domain (None: all reals). ``jump(a)`` vanishes where f itself jumps.
     ``straight_through`` says that gradients take f for a + c with a constant c, whatever f's own slope.
-    ``delimiters`` enclose the argument; other than round ones, they stand for the name too.
+    ``delimiters`` enclose the argument; other than round ones, they stand for the name too. ``jax`` and ``torch`` are
+    forms of ``numpy`` for these libraries, where it is more than the library's name that differs.
     """
 
     name: str
@@ -142,6 +143,8 @@ class Activation:
     straight_through: bool = False
     scalar: str = field(kw_only=True)
     helper: str = ""
+    jax: str = ""
+    torch: str = ""
     delimiters: tuple[str, str] = ("(", ")")
     range: tuple[int | None, int | None] = (None, None)
 
@@ -165,11 +168,12 @@ _entries = (
                "np.tanh({a})", r"\tanh", "tanh", range=(-1, 1),
                scalar="tanh({0})"),
     Activation("sigmoid", sigmoid, lambda _, output: output * (ONE - output), "Ω (1 - Ω)", sympy.Rational(1, 4),
-               "sigmoid({a})", r"\sigma", "σ", helper=SIGMOID_SOURCE, range=(0, 1),
+               "sigmoid({a})", r"\sigma", "σ", helper=SIGMOID_SOURCE, range=(0, 1), jax="jax.nn.sigmoid({a})",
+               torch="torch.sigmoid({a})",
                scalar="(1.0 / (1.0 + exp(-{0})))"),
     Activation("relu", relu, lambda argument, _: Elementwise("step", argument), "[a > 0]", sympy.S.One,
                "np.maximum({a}, 0.0)", r"\mathrm{ReLU}", "ReLU", analytic=False, kinks=(0,),
-               range=(0, None),
+               range=(0, None), torch="torch.relu({a})",
                scalar="(0.0 if {0} <= 0.0 else {0})"),
     Activation("leaky_relu", leaky_relu,
                lambda argument, _: Numeral(LEAK) + Numeral(1 - LEAK) * Elementwise("step", argument),
@@ -178,7 +182,7 @@ _entries = (
                scalar="({0} if {0} > 0.0 else 0.01 * {0})"),
     Activation("step", step, lambda argument, _: Numeral(0) * argument, "0", sympy.S.Zero,
                "np.heaviside({a}, 0.0)", r"\mathrm{step}", "step", analytic=False, kinks=(0,), jump=lambda a: a,
-               range=(0, 1),
+               range=(0, 1), torch="torch.heaviside({a}, torch.zeros_like({a}))",
                scalar="(1.0 if {0} > 0.0 else 0.0 if {0} <= 0.0 else {0})"),
     Activation("sign", signum, lambda argument, _: Numeral(0) * argument, "0", sympy.S.Zero,
                "np.sign({a})", r"\mathrm{sign}", "sign", analytic=False, kinks=(0,), jump=lambda a: a,
@@ -194,6 +198,7 @@ _entries = (
                scalar="({0} // 1.0 + ({0} % 1.0 >= 0.5))"),
     Activation("softplus", softplus, lambda argument, _: Elementwise("sigmoid", argument), "σ(a)", sympy.S.One,
                "np.logaddexp(0.0, {a})", r"\mathrm{softplus}", "softplus", range=(0, None),
+               torch="torch.logaddexp({a}, torch.zeros_like({a}))",
                scalar="(({0} if {0} > 0.0 else 0.0) + log1p(exp(-abs({0}))))"),
     Activation("exp", exponential, lambda _, output: output, "Ω", None, "np.exp({a})", r"\exp", "exp",
                range=(0, None),

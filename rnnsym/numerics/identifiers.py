@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from rnnsym.calculus.notation import Adjoint
@@ -31,11 +32,11 @@ RESERVED = frozenset({
 
 
 class Identifiers:
-    """Gives each key its identifier once and the same ever after."""
+    """Gives each key its identifier once and the same ever after; ``reserved`` are further names that none gets."""
 
-    def __init__(self) -> None:
+    def __init__(self, reserved: Iterable[str] = ()) -> None:
         self._given: dict[Any, str] = {}
-        self._taken: set[str] = set(RESERVED)
+        self._taken: set[str] = {*RESERVED, *reserved}
 
     def __call__(self, key: Any) -> str:
         """Return the identifier of a parameter, constant, variable, adjoint or size."""
