@@ -210,7 +210,7 @@ class LoopEmitter:
         lines = [line for a in self.graph.cell for line in self._statements(a)]
         arrays = self._arrays_of(lines)
         through = "".join(f", {whole}[past]" for whole in arrays.values())
-        yield f"        for (step{''.join(f', {one}' for one in arrays)}) in zip(range(first, steps){through}):"
+        yield f"        for (step{''.join(f', {one}' for one in arrays) or ','}) in zip(range(first, steps){through}):"
         yield from (f"            {line}" for line in (*self._held(), *lines))
 
     def _arrays_of(self, lines: Iterable[str]) -> dict[str, str]:

@@ -137,7 +137,7 @@ class ReturnEmitter:
                   for s in states]
         arrays = self._arrays_of(lines, arriving)
         through = "".join(f", {whole}[::-1]" for whole in arrays.values())
-        yield (f"        for (step{''.join(f', {one}' for one in arrays)}) in zip("
+        yield (f"        for (step{''.join(f', {one}' for one in arrays) or ','}) in zip("
                f"range(past.stop - 1, -1, -1){through}):")
         yield from (f"            {line}" for line in lines)
 
