@@ -16,7 +16,7 @@ for name in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREAD
     os.environ[name] = "1"
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
-PARTS = ("rows", "growth", "deriving")
+PARTS = ("rows", "growth", "deriving", "agreement")
 
 
 def arguments() -> argparse.Namespace:
@@ -112,8 +112,19 @@ def _deriving(options: argparse.Namespace, chosen: Mapping[str, Any]) -> list[di
     return found
 
 
+def _agreement(options: argparse.Namespace, chosen: Mapping[str, Any]) -> list[dict[str, Any]]:
+    from benchmarks import agreement, records
+
+    found = agreement.measured(tuple(chosen))
+    print("\n" + "\n".join(records.agreement_lines(found)))
+    for kind in ("refused", "wrong"):
+        for line in (line for row in found for line in row[kind]):
+            print(f"{kind}: {line}")
+    return found
+
+
 measures: dict[str, Callable[[argparse.Namespace, Mapping[str, Any]], list[dict[str, Any]]]] = {
-    "rows": _rows, "growth": _growth, "deriving": _deriving,
+    "rows": _rows, "growth": _growth, "deriving": _deriving, "agreement": _agreement,
 }
 
 
