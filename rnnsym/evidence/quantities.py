@@ -17,18 +17,9 @@ from rnnsym.calculus.binding import Assignment, names_in
 from rnnsym.errors import CheckError
 from rnnsym.evidence.tangents import contract, reshaped, tangents_of, with_tangents
 from rnnsym.model.evaluation import Arithmetic, Array, evaluate, whole_number
-from rnnsym.model.expressions import Expression, Named, Variable
+from rnnsym.model.expressions import Expression, Variable
 
 Group = Callable[[Any], Any]
-
-
-def shared(expression: Expression, names: dict[Any, Any]) -> Expression:
-    """Return ``expression`` with equal names as one object: to look up a name is then no comparison of trees."""
-    if isinstance(expression, Named):
-        return names.setdefault(expression, expression)
-    args = [shared(arg, names) if isinstance(arg, Expression) else arg for arg in expression.args]
-    same = all(new is old for new, old in zip(args, expression.args, strict=True))
-    return expression if same else type(expression)(*args)
 
 
 class Quantities:
@@ -53,8 +44,7 @@ class Quantities:
         draw: Callable[[Any], Array],
         counts: Mapping[Any, Any],
     ) -> None:
-        names: dict[Any, Any] = {}
-        self.assignments = tuple(Assignment(shared(a.target, names), shared(a.value, names)) for a in assignments)
+        self.assignments = tuple(assignments)
         self.arithmetic, self.counts = arithmetic, counts
         self._loss, self._states, self._number, self._draw = loss, tuple(states), number, draw
         self._values: dict[Any, Array] = dict(leaves)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from sympy import Basic, Integer, Rational, Symbol, Tuple
@@ -133,11 +134,16 @@ class Named(Expression):
         return tuple(self.args[1])
 
 
+# Equal names are one object: to look one up is then no comparison of trees, which took a fifth of a derivation's time.
+_one_object: Callable[..., Any] = lru_cache(maxsize=20_000)(Basic.__new__)
+
+
 class Parameter(Named):
     """A trained quantity, the same at every step."""
 
     def __new__(cls, name: str | Str, shape: Shape | Tuple) -> Parameter:
-        return Basic.__new__(cls, Str(str(name)), Tuple(*shape))
+        made: Parameter = _one_object(cls, Str(str(name)), Tuple(*shape))
+        return made
 
 
 class Variable(Named):
@@ -146,7 +152,8 @@ class Variable(Named):
     def __new__(cls, name: str | Str, shape: Shape | Tuple, step: Any = None) -> Variable:
         label = name if isinstance(name, Str) else Str(name)
         axes = shape if isinstance(shape, Tuple) else Tuple(*shape)
-        return Basic.__new__(cls, label, axes, NO_STEP if step is None else _sympify(step))
+        made: Variable = _one_object(cls, label, axes, NO_STEP if step is None else _sympify(step))
+        return made
 
     @property
     def step(self) -> Any:
