@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 # One thread for everybody, set before anybody is imported. XLA reads NPROC for the size of its pool.
@@ -21,6 +22,8 @@ PARTS = ("rows", "growth", "deriving", "agreement")
 
 def arguments() -> argparse.Namespace:
     """Return the options."""
+    if find_spec("threadpoolctl") is None:
+        raise SystemExit("the benchmarks need threadpoolctl: pip install -e '.[bench]'")
     from benchmarks.contestants import contestants
     from benchmarks.rows import CELLS, SHAPES
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -108,3 +110,28 @@ def test_the_exponent_of_a_power_is_found() -> None:
 
 def test_peak_memory_sees_an_array() -> None:
     assert peak_memory(lambda: bytearray(10**7)) >= 10**7
+
+
+def run(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "benchmarks", *options], cwd=records.PLACE.parent, text=True,
+                          capture_output=True, check=False)
+
+
+def test_the_command_measures_what_it_is_asked_for() -> None:
+    done = run("--parts", "rows", "--cells", "simple", "--shapes", "1,3,5,3", "--peers", "rnnsym numpy",
+               "--seconds", "0.01")
+    assert done.returncode == 0, done.stderr
+    assert "simple (1, 3, 5, 3)" in done.stdout
+    assert "rnnsym numpy" in done.stdout
+    assert "BLAS" in done.stdout
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (("--write", "--peers", "C by hand"), "--write needs all contestants"),
+    (("--shapes", "1,2,3"), "not a shape of the table"),
+    (("--seconds", "0"), "must be positive"),
+])
+def test_what_makes_no_sense_is_refused(options: tuple[str, ...], words: str) -> None:
+    done = run(*options)
+    assert done.returncode == 2
+    assert words in done.stderr
