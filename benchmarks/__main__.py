@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 # One thread for everybody, set before anybody is imported. XLA reads NPROC for the size of its pool.
@@ -16,11 +17,13 @@ for name in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREAD
     os.environ[name] = "1"
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
-PARTS = ("rows", "growth", "deriving")
+PARTS = ("rows", "growth", "deriving", "agreement")
 
 
 def arguments() -> argparse.Namespace:
     """Return the options."""
+    if find_spec("threadpoolctl") is None:
+        raise SystemExit("the benchmarks need threadpoolctl: pip install -e '.[bench]'")
     from benchmarks.contestants import contestants
     from benchmarks.rows import CELLS, SHAPES
 
@@ -112,8 +115,19 @@ def _deriving(options: argparse.Namespace, chosen: Mapping[str, Any]) -> list[di
     return found
 
 
+def _agreement(options: argparse.Namespace, chosen: Mapping[str, Any]) -> list[dict[str, Any]]:
+    from benchmarks import agreement, records
+
+    found = agreement.measured(tuple(chosen))
+    print("\n" + "\n".join(records.agreement_lines(found)))
+    for kind in ("refused", "wrong"):
+        for line in (line for row in found for line in row[kind]):
+            print(f"{kind}: {line}")
+    return found
+
+
 measures: dict[str, Callable[[argparse.Namespace, Mapping[str, Any]], list[dict[str, Any]]]] = {
-    "rows": _rows, "growth": _growth, "deriving": _deriving,
+    "rows": _rows, "growth": _growth, "deriving": _deriving, "agreement": _agreement,
 }
 
 

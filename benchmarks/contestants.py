@@ -47,6 +47,8 @@ def _ours(backend: str, cell: str, p: dict[str, Any], inputs: Any, targets: Any)
 
 
 def _backend_missing(backend: str) -> str | None:
+    if backend == "numba" and not find_spec("numba"):
+        return "the package numba is not installed"  # the backend itself may then fall back to another
     try:
         rnnsym.compile(rnnsym.Network(rnnsym.cells["simple"]), backend=backend)
     except RnnsymError as error:

@@ -18,7 +18,8 @@ from benchmarks.rows import key
 
 PLACE = Path(__file__).parent
 PACKAGES = ("numpy", "scipy", "numba", "autograd", "torch", "jax")
-PARTS = {"rows": ("cell", "shape"), "growth": ("contestant", "cell"), "deriving": ("name",)}
+PARTS = {"rows": ("cell", "shape"), "growth": ("contestant", "cell"), "deriving": ("name",),
+         "agreement": ("contestant", "name")}
 Record = dict[str, list[dict[str, Any]]]
 
 
@@ -106,7 +107,9 @@ def page(record: Record) -> str:
         if len(table) > 2:
             parts += [f"\n## {ours}: how many times as long others take\n\n", "\n".join(table), "\n"]
     parts += ["\n## Growth with T\n\nOne sequence, d = 8, n = 16.\n\n", "\n".join(growth_lines(record["growth"])), "\n",
-              "\n## Deriving\n\n", "\n".join(deriving_lines(record["deriving"])), "\n\n## Machine\n\n"]
+              "\n## Deriving\n\n", "\n".join(deriving_lines(record["deriving"])), "\n",
+              "\n## Agreement with the exact gradient\n\n", "\n".join(agreement_lines(record["agreement"])), "\n",
+              "\n## Machine\n\n"]
     machines = {described(one["machine"]): None for part in PARTS for one in record[part]}
     parts += ["\n".join(f"- {one}" for one in machines), "\n"]
     if len(machines) > 1:
@@ -146,6 +149,17 @@ def growth_lines(rows: list[dict[str, Any]]) -> list[str]:
 def deriving_lines(rows: list[dict[str, Any]]) -> list[str]:
     """Return the table of milliseconds of deriving."""
     return ["| | ms |", "|---|---:|", *(f"| {row['name']} | {row['seconds'] * 1e3:,.1f} |" for row in rows)]
+
+
+def agreement_lines(rows: list[dict[str, Any]]) -> list[str]:
+    """Return the table of gradients that were compared with exact ones."""
+    found = ["| | of | networks | within 1e-12 | worst | within rounding | undecided | refused | wrong |",
+             "|---|---|" + "---:|" * 7]
+    for row in rows:
+        counts = (row["networks"], row["within"], f"{row['worst']:.1e}", row["rounding"], row["undecided"],
+                  len(row["refused"]), len(row["wrong"]))
+        found.append(f"| {row['contestant']} | {row['name']} | {' | '.join(map(str, counts))} |")
+    return found
 
 
 def replace_file(path: Path, text: str) -> None:

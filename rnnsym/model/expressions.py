@@ -210,9 +210,11 @@ def rebuild(expression: Expression, change: Callable[[Expression], Expression | 
 
 def at_step(expression: Expression, step: Any) -> Expression:
     """Return the one-step expression written with the step t for another step."""
+    moves = {t: _sympify(step)}
+
     def moved(node: Expression) -> Expression | None:
         if isinstance(node, Variable) and node.step is not None:
-            return node.at(node.step.subs(t, step))
+            return node.at(node.step.xreplace(moves))
         return None
 
     return rebuild(expression, moved)

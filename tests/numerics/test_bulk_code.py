@@ -225,3 +225,12 @@ def test_what_lies_between_in_bulk_holds_all_steps(text: str, batch: int, steps:
     assert together[0] == pytest.approx(apart[0], rel=1e-14)
     for name, gradient in apart[1].items():
         assert np.abs(together[1][name] - gradient).max() <= 1e-13 * np.abs(gradient).max()
+
+
+def test_a_step_without_slopes_goes_back_over_padding() -> None:
+    cell = Cell.from_equations("signs", "h = sign(x @ W + h_prev @ U)")
+    run = compile_network(Network(cell, "yhat = h @ V", loss="squared_error"))
+    parameters, inputs, targets = draw(run.network, 2, 5)
+    _, gradients = run.value_and_grad(parameters, inputs, targets, lengths=np.array([5, 2]))
+    assert not gradients["W"].any()
+    assert gradients["V"].any()
