@@ -163,8 +163,8 @@ class TorchPrinter(FrameworkPrinter):
     def _print_Outer(self, node: ex.Outer) -> str:
         return super()._print_Outer(node).replace("np.outer(", "torch.outer(")
 
-    def _repeated(self, node: ex.Expression, one: Any) -> str:
-        leading = f"{self.names(one)}.shape" + (f"[:-{one.rank}]" if one.rank else "")
+    def _repeated(self, node: ex.Expression, one: Any, rank: int) -> str:
+        leading = f"{self.names(one)}.shape" + (f"[:-{rank}]" if rank else "")
         return f"torch.broadcast_to({self._print(node)}, {leading} + {self.inner(node, ATOM)}.shape)"
 
     def spread(self, node: ex.Expression, shape: str) -> str:
