@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 from rnnsym.calculus.unrolling import graph_of
 from rnnsym.errors import DerivationError
 from rnnsym.model.networks import Network
 from rnnsym.numerics.loading import load_source
+from rnnsym.numerics.recurrences import RecurrentForm, is_recurrent
 from rnnsym.numerics.requests import Request
 from rnnsym.numerics.sequences import Plan
 from rnnsym.numerics.straight import StraightForm, is_straight
 from rnnsym.numerics.validation import Arguments
 from rnnsym.numerics.work import Work, number_of
 
-MOST_FORMS = 64  # kept for one network; each is some kilobytes of code
-OPERATION, CALL = 0.011, 0.4  # microseconds of one operation of numbers, of one call of an array function in a loop
-FIXED, EACH_PARAMETER = 8.0, 4.0  # microseconds that the module for every size takes beside its loops
-MOST_OPERATIONS = 4000  # written out: some 30 milliseconds to write and load them once, and 50 microseconds a call
+OPERATION, LOOPED = 0.0065, 0.008  # microseconds of an operation written out, and of one in a loop with its rows
+CALL = 0.12  # of a node of the equations in the loops of the module for every size: most are a call, some shared
+FIXED, EACH_PARAMETER = 12.0, 4.0  # that this module takes beside its loops
+MOST_OPERATIONS = 2500  # written out: some 25 milliseconds to write and load them once
+MOST_STEPS = 50_000  # of a loop in numbers: a kept one is 32 bytes, in an array 8
+MOST_FORMS = 256  # of one network: some 100 kilobytes each; then the module for every size runs what is new
+MOST_KNOWN = 1024  # shapes whose code is remembered
 MISFITS = (KeyError, ValueError, ArithmeticError, BufferError)
 """What a form raises where a number leaves what Python's ``math`` computes, or an argument is not as it was."""
 
@@ -44,6 +48,7 @@ class Forms:
         self._network = network
         self._enabled = enabled and is_straight(network)
         self._known: dict[tuple[Any, ...], Form | None] = {}
+        self._forms: dict[Request, Form | None] = {}
         self._recent: dict[Any, Run] = {}
 
     def answer(self, function: str, wrt: Any, *arguments: Any) -> Answer:
@@ -88,9 +93,9 @@ class Forms:
                found.targets.shape, *shapes, *(() if state is None else [(k, v.shape) for k, v in state.items()]),
                state is None)
         if key not in self._known:
-            if len(self._known) >= MOST_FORMS:
+            if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
-            self._known[key] = self._made(Request.of(self._network, function, found, names))
+            self._known[key] = self._chosen(Request.of(self._network, function, found, names))
         return self._known[key]
 
     @cached_property
@@ -101,21 +106,40 @@ class Forms:
     def _work(self) -> Work:
         return Work.of(self._plan)
 
-    def _made(self, request: Request) -> Form | None:
+    def _chosen(self, request: Request) -> Form | None:
+        """The form by which a request is computed soonest."""
         if not request.sizes.keys() >= set(self._network.sizes):
             return None
-        if not self._pays(request):
+        least = next(steps for steps in count(1) if not self._is_written_out(request, steps))
+        if request.steps < least:
+            return self._made(request, lambda: StraightForm(self._plan, request).source())
+        if request.steps > MOST_STEPS or not (is_recurrent(self._network) and self._loop_pays(request)):
             return None
-        try:
-            source = StraightForm(self._plan, request).source()
-        except DerivationError:  # a node without scalars
-            return None
-        return Form(source, getattr(load_source("rnnsym_generated_form", source), request.function))
+        return self._made(request.any_length, lambda: RecurrentForm(self._plan, request, least, MOST_STEPS).source())
 
-    def _pays(self, request: Request) -> bool:
-        """Whether numbers one by one are sooner computed than arrays."""
-        steps, work = request.steps, self._work
+    def _made(self, request: Request, source: Callable[[], str]) -> Form | None:
+        if request not in self._forms:
+            if len(self._forms) >= MOST_FORMS:
+                return None
+            self._forms[request] = _loaded(request.function, source)
+        return self._forms[request]
+
+    def _is_written_out(self, request: Request, steps: int) -> bool:
+        """Whether so many steps written out are short, and sooner computed than arrays."""
         outputs = steps if self._network.shape_of_steps.every else 1
-        operations = steps * number_of(work.step, request.sizes) + outputs * number_of(work.output, request.sizes)
-        arrays = FIXED + EACH_PARAMETER * len(request.parameters) + CALL * steps * work.calls
-        return operations <= MOST_OPERATIONS and math.isfinite(operations) and OPERATION * operations < arrays
+        operations = steps * number_of(self._work.step, request.sizes)
+        operations += outputs * number_of(self._work.output, request.sizes)
+        arrays = FIXED + EACH_PARAMETER * len(request.parameters) + CALL * steps * self._work.calls
+        return operations <= MOST_OPERATIONS and OPERATION * operations < arrays
+
+    def _loop_pays(self, request: Request) -> bool:
+        """Whether a step in numbers is sooner computed than one in arrays."""
+        return LOOPED * number_of(self._work.loop, request.sizes) < CALL * self._work.calls
+
+
+def _loaded(function: str, source: Callable[[], str]) -> Form | None:
+    try:
+        text = source()
+    except DerivationError:  # a node without scalars, or a loop that this form has no code for
+        return None
+    return Form(text, getattr(load_source("rnnsym_generated_form", text), function))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -54,6 +54,12 @@ class Request:
     def steps(self) -> int:
         """T."""
         return 1 if self.network.shape_of_steps.one_input else self.inputs[0 if self.single else 1]
+
+    @property
+    def any_length(self) -> Request:
+        """The same request of a sequence of any length: T is 0."""
+        axis = 0 if self.single else 1
+        return replace(self, inputs=(*self.inputs[:axis], 0, *self.inputs[axis + 1 :]))
 
     @cached_property
     def sizes(self) -> dict[Any, int]:

@@ -113,11 +113,20 @@ class Scalars:
                 self._texts[place] = self._fresh(self._wishes.get(place, f"v_{place}"))
                 yield f"{self._texts[place]} = {code}"
 
-    def assign(self, number: Number, name: str) -> str:
-        """Return the assignment of a number to a name, by which it is known from here on."""
-        code = self.text(number)
-        self._texts[number] = name
-        return f"{name} = {code}"
+    def constant(self, wanted: Iterable[Number], constants: Iterable[Number]) -> list[Number]:
+        """Return the largest parts of what is wanted that are made of ``constants`` and known numbers alone."""
+        still, found, stack = set(constants), dict[Number, None](), list(wanted)
+        for place, kind in enumerate(self._kinds):  # operands stand before what is made of them
+            inner = self._operands(place)
+            if kind[0] == "number" or (inner and still.issuperset(inner)):
+                still.add(place)
+        while stack:
+            place = stack.pop()
+            if place not in still:
+                stack += self._operands(place)
+            elif self._operands(place):
+                found[place] = None
+        return list(found)
 
     def text(self, number: Number, level: int = CHOICE) -> str:
         """Return the code of a number, in parentheses where it binds less tightly than ``level``."""

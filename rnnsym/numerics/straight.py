@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,12 +10,9 @@ from rnnsym.numerics.components import Components, Entries, flat
 from rnnsym.numerics.identifiers import Identifiers
 from rnnsym.numerics.lines import broken
 from rnnsym.numerics.requests import Request
-from rnnsym.numerics.scalars import Number, Scalars
+from rnnsym.numerics.scalars import Scalars
 from rnnsym.numerics.sequences import Plan, Sequence, registers_of
-from rnnsym.numerics.taking import RESERVED, Taking
-
-FUNCTIONS = ("cos", "exp", "log", "log1p", "pow", "sin", "sqrt", "tanh")  # of Python's math
-CALL = re.compile(r"(?<![\w.])(" + "|".join(FUNCTIONS) + r")\(")
+from rnnsym.numerics.taking import RESERVED, Taking, imported
 
 
 def is_straight(network: Network) -> bool:
@@ -43,7 +39,7 @@ class StraightForm:
                   for p, shape in zip(network.parameters, request.parameters, strict=True)}
         inputs = taking.array("inputs", "x", request.inputs)
         targets = None if request.targets is None else taking.array("targets", "y", request.targets)
-        start = self._start()
+        start = taking.starts(self.graph)
         numbers = {p: taking.numbers(array, shape)
                    for (p, array), shape in zip(arrays.items(), request.parameters, strict=True)}
         read, aims = taking.numbers(inputs, request.inputs), None
@@ -57,21 +53,6 @@ class StraightForm:
         own = entries if self.request.single else entries[0]
         return list(own) if every else [own]
 
-    def _start(self) -> dict[Any, Entries]:
-        """The entries of the given initial states, a register for each step back."""
-        request, taking, found = self.request, self.taking, dict[Any, Entries]()
-        if request.states is None:
-            return found
-        known = {state.variable.name: state for state in self.graph.network.states}
-        for name, shape in request.states:
-            state = known[name]
-            array = taking.array(f"initial_state[{name!r}]", f"{name}_start", shape)
-            entries = taking.numbers(array, shape)
-            own = entries[0] if len(shape) > state.variable.rank + (state.lag > 1) else entries
-            rows = own if state.lag > 1 else [own]
-            found |= dict(zip(registers_of(self.graph, state), rows, strict=True))
-        return found
-
     def source(self) -> str:
         """Return the module's text."""
         results = dict(self._results())
@@ -83,7 +64,7 @@ class StraightForm:
         numbers = dict.fromkeys([*self.taking.taken, *wanted])
         total = [self.scalars.text(one) for one in numbers if one not in (self.scalars.zero, self.scalars.one)]
         check = [f"if not isfinite({' + '.join(total)}):", "    return None"] if total else []
-        lines = [*self._head(), *self.taking.lines, *body, *check, *self._return(results)]
+        lines = [*self.taking.head(), *self.taking.lines, *body, *check, *self._return(results)]
         text = "\n".join(broken(["    " + line for line in lines]))
         head = f"def {self.request.function}(parameters, inputs, targets=None, initial_state=None):"
         return "\n".join([*self._preamble(text), "", "", head, text, ""])
@@ -113,24 +94,8 @@ class StraightForm:
         cell, steps = self.graph.network.cell.name, self.request.steps
         yield f'"""The network {cell} at T = {steps}, every step of one sequence written out in numbers."""'
         yield ""
-        yield f"from math import {', '.join(sorted({'isfinite', *CALL.findall(text)}))}"
-        yield "from struct import Struct"
-        yield ""
-        yield "from numpy import dtype, empty, ndarray"
-        yield ""
-        yield 'FLOAT = dtype("float64")'
-        yield from self.taking.helpers()
-
-    def _head(self) -> Iterator[str]:
-        yield '"""Return the result; None where an argument has another shape, or a number is not finite."""'
-        yield f"if type(parameters) is not dict or len(parameters) != {len(self.request.parameters)}:"
-        yield "    return None"
-        if self.request.states is None:
-            yield "if initial_state is not None:"
-            yield "    return None"
-        else:
-            yield f"if type(initial_state) is not dict or len(initial_state) != {len(self.request.states)}:"
-            yield "    return None"
+        yield from imported(text)
+        yield from self.taking.constants()
 
     def _return(self, results: dict[str, Entries]) -> Iterator[str]:
         texts = {name: [self.scalars.text(one) for one in flat(entries)] for name, entries in results.items()}
@@ -138,15 +103,12 @@ class StraightForm:
             yield from self.taking.put("array", self._output_shape(), texts["output"])
             yield "return array"
             return
-        loss = self._float(results["loss"])
+        loss = self.scalars.text(results["loss"])
         names = {name: self.names.fresh(f"grad_{name}") for name in results if name != "loss"}
         for name, array in names.items():
             yield from self.taking.put(array, self.request.shape_of(name), texts[name])
         pairs = ", ".join(f"{name!r}: {array}" for name, array in names.items())
         yield f"return {loss}, {{{pairs}}}" if self.request.function == "value_and_grad" else f"return {loss}"
-
-    def _float(self, number: Number) -> str:
-        return self.scalars.text(number)
 
     def _output_shape(self) -> tuple[int, ...]:
         own = self.components.shape(self.graph.output)

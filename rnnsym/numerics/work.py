@@ -20,6 +20,7 @@ from rnnsym.model.expressions import (
     Transposed,
     walk,
 )
+from rnnsym.numerics.bulk import early_terms
 from rnnsym.numerics.sequences import Plan
 
 FUNCTION = 5  # operations that a function such as tanh counts as
@@ -28,25 +29,27 @@ Amount = Counter[tuple[Any, ...]]  # {sizes whose product counts: how often}
 
 @dataclass(frozen=True)
 class Work:
-    """``step`` and ``output`` count the operations of one step and of one output, ``calls`` what is done to arrays.
+    """``step`` and ``output`` count the operations of one step and of one output, ``loop`` those that need a state.
 
-    ``calls`` of a step are those in the loops, forward and back.
+    ``calls`` are what is done to arrays in a step of the loops, forward and back.
     """
 
     step: Amount
     output: Amount
+    loop: Amount
     calls: int
 
     @classmethod
     def of(cls, plan: Plan) -> Work:
         """Return the work of a network."""
         graph, recursion = plan.graph, plan.recursion
-        loops = [*(a.value for a in graph.cell), *(a.value for loop in recursion.loops for a in loop.step),
-                 *(value for loop in recursion.loops for value in loop.carry.values())]
+        back = [value for loop in recursion.loops for value in (*(a.value for a in loop.step), *loop.carry.values())]
+        loops = [*(a.value for a in graph.cell), *back]
         products = [value for loop in recursion.loops for value in (*loop.step_gradients.values(), loop.input)]
         outputs = [plan.loss, *(a.value for a in (*graph.readout, *recursion.readout)), *recursion.final.values(),
                    *recursion.readout_gradients.values()]
-        return cls(_amount([*loops, *products]), _amount(outputs), sum(_calls(loops)))
+        late = [a.value for loop in graph.loops for a in early_terms(loop).rest]
+        return cls(_amount([*loops, *products]), _amount(outputs), _amount([*late, *back]), sum(_calls(loops)))
 
 
 def number_of(amount: Amount, sizes: Mapping[Any, int]) -> int:

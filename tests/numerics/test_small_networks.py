@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from itertools import combinations
 from typing import Any
 
@@ -18,6 +20,7 @@ from rnnsym.evidence.strategies import networks
 from rnnsym.model.cell_table import entries
 from rnnsym.model.cells import Cell, cells
 from rnnsym.model.networks import Network
+from rnnsym.numerics import forms
 from rnnsym.numerics.compilation import CompiledNetwork, compile_network
 
 ROUNDING = 1e-10  # relative to the largest number involved: other orders of summation, over few steps
@@ -68,7 +71,7 @@ def compared(run: CompiledNetwork, general: CompiledNetwork, call: dict[str, Any
         assert list(found) == list(gradients)
         assert all(close(one, expected[name]) for name, one in {"loss": value, **found}.items())
     given_ = {name: value for name, value in call.items() if name != "targets"}
-    assert run.loss(**call) == value
+    assert close(run.loss(**call), value)
     assert close(run.predict(**given_), general.predict(**given_))
     return True
 
@@ -93,16 +96,74 @@ def test_forms_agree_with_the_general_module(cell: str, kind: str) -> None:
     assert counted > 0
 
 
-@settings(QUICK, max_examples=15)
-@given(st.data())
-def test_forms_of_drawn_networks_agree_too(data: st.DataObject) -> None:
-    network = data.draw(networks(("many-to-one", "many-to-many", "one-to-one")))
-    try:
-        run, general = compile_network(network), compile_network(network, forms=False)
-    except DerivationError:  # a size that no array bears
-        assume(False)
-    for example in (data.draw(examples(network)) for _ in range(3)):
-        compared(run, general, one_sequence(example, single=data.draw(st.booleans())), gradients_of(network))
+@contextmanager
+def looped() -> Iterator[None]:
+    """Nothing is written out, and every loop is taken to pay: the recurrent form from T = 1."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forms, "MOST_OPERATIONS", 0)
+        patch.setattr(forms, "LOOPED", 0.0)
+        yield
+
+
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "squared_error"])
+@pytest.mark.parametrize("cell", list(cells))
+def test_recurrent_forms_agree_with_the_general_module(cell: str, loss: str) -> None:
+    network = Network(cells[cell], loss=loss)
+    run, general, counted = compile_network(network), compile_network(network, forms=False), 0
+
+    @QUICK
+    @given(examples(network), st.data())
+    def law(example: Example, data: st.DataObject) -> None:
+        nonlocal counted
+        call = one_sequence(example, single=data.draw(st.booleans(), label="single"))
+        names = st.lists(st.sampled_from(gradients_of(network)), unique=True).map(tuple)
+        wrt = data.draw(st.one_of(st.none(), st.just(gradients_of(network)), names), label="wrt")
+        with looped():
+            made = "its recurrence in numbers" in run.source_for(**call, wrt=wrt)
+            counted += compared(run, general, call, wrt) and made
+
+    law()
+    assert counted > 0
+
+
+@pytest.mark.parametrize("kind", ["written out", "looped"])
+def test_forms_of_drawn_networks_agree_too(kind: str) -> None:
+    made = 0
+
+    @settings(QUICK, max_examples=15)
+    @given(st.data())
+    def law(data: st.DataObject) -> None:
+        nonlocal made
+        several = ("many-to-one", "many-to-many", "one-to-one") if kind == "written out" else ("many-to-one",)
+        network = data.draw(networks(several))
+        assume(not network.reads_index)  # rows that are looked up have no form
+        try:
+            run, general = compile_network(network), compile_network(network, forms=False)
+        except DerivationError:  # a size that no array bears
+            assume(False)
+        for example in (data.draw(examples(network)) for _ in range(3)):
+            call = one_sequence(example, single=data.draw(st.booleans()))
+            with looped() if kind == "looped" else nullcontext():
+                made += run.source_for(**call) != run.source
+                compared(run, general, call, gradients_of(network))
+
+    law()
+    assert made > 0
+
+
+@pytest.mark.parametrize("cell", ["simple", "lstm", "gru"])
+def test_a_longer_sequence_of_three_units_runs_its_recurrence_in_numbers(cell: str) -> None:
+    network, random = Network(cells[cell]), np.random.default_rng(0)
+    run, general = compile_network(network), compile_network(network, forms=False)
+    parameters = {name: random.normal(size=shape) for name, shape in network.shapes(d=5, n=3, k=1).items()}
+    sources = set()
+    for steps in (60, 150):
+        call: dict[str, Any] = {"parameters": parameters, "inputs": random.normal(size=(1, steps, 5)),
+                                "targets": np.array([[1.0]])}
+        sources.add(run.source_for(**call))
+        assert compared(run, general, call, None)
+    assert len(sources) == 1
+    assert sources != {run.source}
 
 
 NETWORK = Network(cells["simple"])
@@ -165,7 +226,7 @@ def test_nothing_is_shared_and_nothing_changed() -> None:
 def test_threads_may_share_a_network_whatever_their_sizes() -> None:
     run = compile_network(NETWORK)
     calls = [arguments(seed, steps, n, state) for seed, (steps, n, state) in
-             enumerate([(1, 2, False), (2, 3, True), (3, 3, False), (4, 1, True), (5, 40, False)])]
+             enumerate([(1, 2, False), (2, 3, True), (3, 3, False), (60, 2, True), (70, 2, True), (5, 40, False)])]
     expected = [compile_network(NETWORK).value_and_grad(**call) for call in calls]
     wrong = list[int]()
 
@@ -218,4 +279,10 @@ def test_every_built_in_cell_has_a_form_at_the_smallest_sizes(cell: str) -> None
     network = Network(cells[cell])
     run, random = compile_network(network), np.random.default_rng(0)
     parameters = {name: random.normal(size=shape) for name, shape in network.shapes(d=2, n=2, k=1).items()}
-    assert run.source_for(parameters, random.normal(size=(3, 2)), [0.5]) != run.source
+    inputs = random.normal(size=(3, 2))
+    assert run.source_for(parameters, inputs, [0.5]) != run.source
+    loss, gradients = run.value_and_grad(parameters, inputs, [0.5])
+    assert run.loss(parameters, inputs, [0.5]) == loss  # each of its functions computes by the same steps
+    assert run.value_and_grad(parameters, inputs, [0.5], wrt=["inputs"])[0] == loss
+    assert all(np.array_equal(run.value_and_grad(parameters, inputs, [0.5], wrt=name)[1][name], one)
+               for name, one in gradients.items())
