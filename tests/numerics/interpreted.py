@@ -23,13 +23,19 @@ def number(a: int) -> float:
     return float(np.uint64(a & WORD).view(np.float64))
 
 
+def seen_as(values: Any, shape: tuple[int, ...]) -> Any:
+    found = values.reshape(shape)
+    assert np.shares_memory(found, values) or not values.size
+    return found
+
+
 def njit(signature: Any = None, **options: Any) -> Any:
     """Leave functions as they are, whether or not a signature is given."""
     return lambda function: function
 
 
-def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
-    return {"bits": bits, "number": number}[function.__name__]
+def intrinsic(function: Callable[..., Any]) -> Any:
+    return {"bits": bits, "number": number, "seen_as": seen_as}[function.__name__]
 
 
 def interpreted(source: str) -> ModuleType:
@@ -37,5 +43,6 @@ def interpreted(source: str) -> ModuleType:
     numba, extending = ModuleType("numba"), ModuleType("numba.extending")
     numba.__dict__.update(njit=njit, types=MagicMock())
     extending.__dict__.update(intrinsic=intrinsic)
-    with patch.dict(sys.modules, {"numba": numba, "numba.extending": extending}):
+    inner = {f"numba.{name}": MagicMock() for name in ("core", "core.cgutils", "core.imputils", "np", "np.arrayobj")}
+    with patch.dict(sys.modules, {"numba": numba, "numba.extending": extending, **inner}):
         return load_source("interpreted", source)

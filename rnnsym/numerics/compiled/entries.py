@@ -105,19 +105,19 @@ class EntryCode:
         name = self.names(reads)
         if reads.name == "x":
             if loop.r.graph.loop.reverse:
-                yield f"    {name}_turned = turned_steps(by_steps(inputs), lengths)" + self._as_rows(loop)
+                yield f"    {name}_turned = {self._as_rows(loop, 'turned_steps(by_steps(inputs), lengths)')}"
                 return
-            yield f"    {name} = by_steps(inputs)" + self._as_rows(loop)
+            yield f"    {name} = {self._as_rows(loop, 'by_steps(inputs)')}"
             yield f"    {'encoded' if self.topology.decodes else 'steps'} = {name}.shape[0]"
             return
         yield f"    {name} = shifted_steps(by_steps(targets))"
         yield f"    steps = {name}.shape[0]"
 
-    def _as_rows(self, loop: LoopCode) -> str:
+    def _as_rows(self, loop: LoopCode, code: str) -> str:
         """Numbers of rows, and scalars, have no axis of entries."""
         reads = loop.r.reads
         whole = reads is not None and (loop.r.index or not reads.rank)
-        return ".reshape(inputs.shape[1], inputs.shape[0])" if whole else ""
+        return self.setting.seen_as(code, "inputs.shape[1]", "inputs.shape[0]") if whole else code
 
     def _given(self, loop: LoopCode) -> list[str]:
         reads = loop.r.reads
@@ -158,7 +158,7 @@ class EntryCode:
     def _merged(self, code: str, name: Any) -> str:
         """Steps and sequences as rows."""
         axes = ["steps * batch", *(self.setting.size(n) for n in name.shape)]
-        return f"{code}.reshape({self.setting.tuple_of(axes)})"
+        return self.setting.seen_as(code, *axes)
 
     def _rows(self, name: Variable) -> str:
         return self.names.derived("rows_of", name) if self.fed else self.names(name)
@@ -169,9 +169,10 @@ class EntryCode:
         if not self.graph.every:
             yield f"    {self.setting.total} = loss_of({', '.join([*arguments, 'targets'])})"
             return
-        yield f"    {target} = by_steps(targets)" + ("" if self.graph.target.rank else ".reshape(steps, batch)")
+        code = "by_steps(targets)"
+        yield f"    {target} = {code if self.graph.target.rank else self.setting.seen_as(code, 'steps', 'batch')}"
         yield f"    {weight} = output_weights(steps, batch, {self.own_lengths(self.e.loops[-1])})"
-        rows = [self._merged(target, self.graph.target), f"{weight}.reshape(steps * batch)"]
+        rows = [self._merged(target, self.graph.target), self.setting.seen_as(weight, "steps * batch")]
         yield f"    {self.setting.total} = loss_of({', '.join([*arguments, *rows])})"
 
     def _mean_loss(self) -> Iterator[str]:
@@ -235,7 +236,7 @@ class EntryCode:
             return
         readout = self.e.readout
         target = "targets" if not self.graph.every else self._merged(self.names(self.graph.target), self.graph.target)
-        weight = [f"{self.names(self.e.weight)}.reshape(steps * batch)"] if self.graph.every else []
+        weight = [self.setting.seen_as(self.names(self.e.weight), "steps * batch")] if self.graph.every else []
         arguments = ["weights", self._states, self.setting.pack(readout.results), target, *weight, "gradients", "batch"]
         finals = [self.names(one) for one in readout.finals.values()]
         left = f"{self.setting.pack(finals)} = " if finals else ""
@@ -254,7 +255,7 @@ class EntryCode:
         seen = []
         for s in loop.r.arriving:
             final = self.names(self.e.readout.finals[s])
-            code = f"{final}.reshape({self.setting.tuple_of(['steps', 'batch', *map(self.setting.size, s.shape)])})"
+            code = self.setting.seen_as(final, "steps", "batch", *map(self.setting.size, s.shape))
             seen.append(f"turned_steps({code}, lengths)" if graph.loop.reverse else code)
         ends = (self._end(loop, s) for s in graph.states)
         outside = [*seen, *map(self.names, loop.r.given)]
@@ -279,9 +280,9 @@ class EntryCode:
             own = self.e.adjoint(s)
             if s in self.d_starts:
                 out = self.d_starts[s]
-                yield f"    add_to({out}.reshape({out}.size), {own}.reshape({own}.size), batch)"
+                yield f"    add_to({self.setting.flat(out)}, {self.setting.flat(own)}, batch)"
             elif self.topology.feeds_back and s in graph.starts():
-                yield f"    add_to(d_inputs.reshape(d_inputs.size), {own}.reshape({own}.size), batch)"
+                yield f"    add_to({self.setting.flat('d_inputs')}, {self.setting.flat(own)}, batch)"
 
     def _end(self, loop: LoopCode, state: Variable) -> str:
         """What reaches the last value of a state: from the output, or from the loop that starts from it."""

@@ -8,7 +8,10 @@ import threading
 
 import numpy as np
 from numba import njit, types
+from numba.core.cgutils import unpack_tuple
+from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
 
 OPTIONS = {"error_model": "numpy", "nogil": True}
 INSIDE = {**OPTIONS, "inline": "always"}  # compiled as a part of what calls it
@@ -24,6 +27,26 @@ LEAST_ROWS = 512  # of a product of a block, so that adding it to a sum of gradi
 def array(axes, of=types.float64):
     """Return the type of a contiguous array."""
     return types.Array(of, axes, "C")
+
+
+@intrinsic
+def seen_as(typing, values, shape):
+    """Return the numbers of a contiguous array as an array of another shape with as many."""
+    result = types.Array(values.dtype, len(shape), "C")
+
+    def code(context, builder, signature, arguments):
+        source = make_array(signature.args[0])(context, builder, arguments[0])
+        found = make_array(result)(context, builder)
+        lengths = [context.cast(builder, one, kind, types.intp) for one, kind in zip(
+            unpack_tuple(builder, arguments[1]), signature.args[1])]
+        strides = [source.itemsize]
+        for length in reversed(lengths[1:]):
+            strides.insert(0, builder.mul(strides[0], length))
+        populate_array(found, data=source.data, shape=lengths, strides=strides, itemsize=source.itemsize,
+                       meminfo=source.meminfo, parent=source.parent)
+        return impl_ret_borrowed(context, builder, result, found._getvalue())
+
+    return result(values, shape), code
 
 
 class Entry:
@@ -124,7 +147,7 @@ def begin(whole, given, value):
 @njit(**OPTIONS)
 def clear(values):
     """Set all numbers to zero."""
-    flat = values.reshape(values.size)
+    flat = seen_as(values, (values.size,))
     for i in range(flat.size):
         flat[i] = 0.0
 
@@ -132,7 +155,7 @@ def clear(values):
 @njit(**SUM)
 def sum_of(values):
     """Return the sum of all numbers, in any order: it is finite only where all of them are."""
-    flat = values.reshape(values.size)
+    flat = seen_as(values, (values.size,))
     total = 0.0
     for i in range(flat.size):
         total += flat[i]
@@ -183,7 +206,7 @@ WITHIN = '''
 @njit(**OPTIONS)
 def within(values, lower, upper):
     """Return whether all numbers are in a range."""
-    flat = values.reshape(values.size)
+    flat = seen_as(values, (values.size,))
     outside = 0
     for i in range(flat.size):
         outside += not (flat[i] >= lower and flat[i] <= upper)
@@ -195,9 +218,9 @@ BY_STEPS = '''
 def by_steps(values):
     """Return (batch, steps, …) as (steps, batch, …)."""
     batch, steps = values.shape[:2]
-    flat = values.reshape(batch, steps, values.size // (batch * steps))
+    flat = seen_as(values, (batch, steps, values.size // (batch * steps)))
     if batch == 1:
-        return flat.reshape(steps, batch, flat.shape[2])
+        return seen_as(flat, (steps, batch, flat.shape[2]))
     out = np.empty((steps, batch, flat.shape[2]), flat.dtype)
     for at in range(steps):
         for row in range(batch):

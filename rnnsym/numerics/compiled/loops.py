@@ -97,8 +97,8 @@ class LoopCode:
         for s in self.r.graph.states:
             axes = ", ".join(["steps + 1", "batch", *(self.setting.size(n) for n in s.shape)])
             yield f"    {self.names(s)} = np.empty(({axes}))"
-            yield (f"    begin({self.names(s)}[0].reshape({self.names(s)}[0].size), {self.starts[s]}.reshape("
-                   f"{self.starts[s]}.size), {float(self.r.graph.initial(s))!r})")
+            yield (f"    begin({self.setting.flat(self.names(s) + '[0]')}, {self.setting.flat(self.starts[s])}, "
+                   f"{float(self.r.graph.initial(s))!r})")
         for v in self.r.tape:
             axes = ", ".join(["steps", "batch", *(self.setting.size(n) for n in v.shape)])
             yield f"    {self.names(v)} = np.empty(({axes}))"
@@ -128,7 +128,7 @@ class LoopCode:
             flat, array = (self.setting.fresh(f"{word}_{self.setting.wish(product.vector)}")
                            for word in ("drive_rows", "drive"))
             bulk.before += [*lines, f"{flat} = np.empty(({self.block} * batch, {self.setting.times(count, size)}))",
-                            f"{array} = {flat}.reshape({self.block}, batch, {count}, {size})"]
+                            f"{array} = {self.setting.seen_as(flat, self.block, 'batch', str(count), size)}"]
             rows = self.r.rows_of(product.vector, self.low, self.high)
             bulk.inside.append(f"multiply({rows}, {weights}, {flat}[:({self.high} - {self.low}) * batch])")
             widths.append(self.setting.times(count, size))
@@ -180,7 +180,7 @@ class LoopCode:
         yield from self._indented(list(gradients.hand_on()))
         for s in self.r.graph.states:
             rest, handed = (f"{self.names(one[s])}[1]" for one in (self.r.rest_of, self.r.product_of))
-            yield f"    add_to({rest}.reshape({rest}.size), {handed}.reshape({rest}.size), 1)"
+            yield f"    add_to({self.setting.flat(rest)}, {self.setting.flat(handed)}, 1)"
         yield f"    return {self._returned()}"
 
     @property
@@ -224,7 +224,7 @@ class LoopCode:
                 flat, array = self.setting.fresh("buffer_rows"), self.setting.fresh("buffer")
                 size = self.setting.size(name.shape[0])
                 buffers.needs += [f"{flat} = np.empty(({self.block} * batch, {size}))",
-                                  f"{array} = {flat}.reshape({self.block}, batch, {size})"]
+                                  f"{array} = {self.setting.seen_as(flat, self.block, 'batch', size)}"]
                 place = Place(array, (f"{at} - {self.low}", row))
                 places.setdefault(name, []).append(place)
                 buffers.names.append(name)
@@ -240,7 +240,8 @@ class LoopCode:
             yield f"    {handed} = np.empty(({axes}))"
             yield f"    {rest} = np.empty(({axes}))"
             yield f"    clear({handed})"
-            yield f"    begin({rest}[(steps - 1) & 1].reshape({rest}[0].size), {end}.reshape({end}.size), 0.0)"
+            last = self.setting.seen_as(f"{rest}[(steps - 1) & 1]", f"{rest}[0].size")
+            yield f"    begin({last}, {self.setting.flat(end)}, 0.0)"
 
     def _passed(self) -> Iterator[str]:
         """Past a sequence's end δ is handed on as it is."""
@@ -265,7 +266,7 @@ class LoopCode:
         weights, lines = fan_in_weights(self.setting, segment.printer, product, key)
         rows = self.setting.fresh("input_rows")
         size = self.setting.size(product.target.shape[0])
-        before = [*lines, f"{rows} = {self.d_input}.reshape({self.d_input}.shape[0] * batch, {size})"]
+        before = [*lines, f"{rows} = {self.setting.seen_as(self.d_input, f'{self.d_input}.shape[0] * batch', size)}"]
         span = f"({self.high} - {self.low}) * batch"
         return before, [f"if {self.wanted}:", f"    multiply({stacks.flats[key]}[:{span}], {weights}, "
                         f"{rows}[{self.low} * batch:{self.high} * batch])"]

@@ -37,10 +37,9 @@ class Stacks:
         if key not in self.flats:
             fresh, size = self.setting.fresh, self.setting.size(key[0].shape[0])
             flat, array, steps = fresh("stack_rows"), fresh("stack"), fresh("stack_steps")
-            axes = ", ".join(self.axes)
             self.needs += [f"{flat} = np.empty(({self.rows}, {self.setting.times(len(key), size)}))",
-                           f"{array} = {flat}.reshape({axes}, {len(key)}, {size})",
-                           f"{steps} = {flat}.reshape({axes}, {self.setting.times(len(key), size)})"]
+                           f"{array} = {self.setting.seen_as(flat, *self.axes, str(len(key)), size)}",
+                           f"{steps} = {self.setting.seen_as(flat, *self.axes, self.setting.times(len(key), size))}"]
             self.flats[key], self.of_step[key] = flat, self.matrix.format(steps)
             for number, member in enumerate(key):
                 self.places.setdefault(member, []).append(Place(array, (*self.lead, str(number))))
@@ -108,7 +107,7 @@ class Gradients:
             height = "1" if one.vector is None else self.setting.size(one.vector.shape[0])
             axes = width if one.vector is None else f"({height}, {width})"
             yield f"{flat} = np.empty({axes})"
-            yield f"{sums} = {flat}.reshape({height}, {len(key)}, {size})"
+            yield f"{sums} = {self.setting.seen_as(flat, height, str(len(key)), size)}"
             yield f"clear({flat})"
 
     def block(self, vectors: dict[Any, str], count: str) -> Iterator[str]:
@@ -124,7 +123,7 @@ class Gradients:
         """Yield the lines that add the sums to the parameters' gradients."""
         for parameter, array in self.direct.items():
             grad = self.setting.gradient(parameter)
-            yield f"add_to({grad}.reshape({grad}.size), {array}.reshape({array}.size), batch)"
+            yield f"add_to({self.setting.flat(grad)}, {self.setting.flat(array)}, batch)"
         for one in self._rows:
             key = self._key[one]
             sums, _ = self._array[one.vector, key]

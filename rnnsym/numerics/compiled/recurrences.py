@@ -140,7 +140,7 @@ class Recurrence:
         for name in dict.fromkeys(before.get(one, one) for one in names):
             own, steps = self.setting.names(name), "(steps + 1)" if name in self.graph.states else "steps"
             width = self.setting.size(name.shape[0])
-            yield f"    {self.rows_name(name)} = {own}.reshape({steps} * batch, {width})"
+            yield f"    {self.rows_name(name)} = {self.setting.seen_as(own, f'{steps} * batch', width)}"
 
 
 def bulk_products(operations: list[Operation], known: Callable[[Any], bool]) -> tuple[list[FanOut], list[Operation]]:

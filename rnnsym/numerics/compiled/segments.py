@@ -127,7 +127,7 @@ class Segment:
                        for word in ("joint", "joint_flat"))
         self.needs["fan", product] = [
             *lines, f"{flat} = np.empty(({self.rows}, {self.setting.times(count, size)}))",
-            f"{array} = {flat}.reshape({self.rows}, {count}, {size})"]
+            f"{array} = {self.setting.seen_as(flat, str(self.rows), str(count), size)}"]
         for number, (member, _) in enumerate(product.members):
             self.places[member] = [Place(array, (*self.lead, str(number)))]
         return f"multiply({vector}, {weights}, {flat})"
@@ -140,7 +140,8 @@ class Segment:
         if stack is None:
             flat, array = (self.setting.fresh(word) for word in ("side_flat", "side_by_side"))
             self.needs["stack", order] = [f"{flat} = np.empty(({self.rows}, {width}))",
-                                          f"{array} = {flat}.reshape({self.rows}, {len(order)}, {size})"]
+                                          f"{array} = "
+                                          f"{self.setting.seen_as(flat, str(self.rows), str(len(order)), size)}"]
             for number, member in enumerate(order):
                 self.places.setdefault(member, []).append(Place(array, (*self.lead, str(number))))
             stack = flat

@@ -12,6 +12,7 @@ from rnnsym.numerics.compiled.functions import SOURCES
 from rnnsym.numerics.identifiers import Identifiers
 
 OWN_WORDS = (
+    "unpack_tuple", "impl_ret_borrowed", "make_array", "populate_array",
     "plain", "seen_as",
     "misfit", "content",
     "SUM", "sum_of", "within", "direct", "value", "check",
@@ -116,6 +117,14 @@ class Setting:
     def gradients(self) -> list[str]:
         """The names of the gradients of all parameters."""
         return [self.gradient(p) for p in self.graph.network.parameters]
+
+    def seen_as(self, array: str, *axes: str) -> str:
+        """Spell the numbers of an array in another shape."""
+        return f"seen_as({array}, {self.tuple_of(axes)})"
+
+    def flat(self, array: str) -> str:
+        """Spell the numbers of an array in a row."""
+        return self.seen_as(array, f"{array}.size")
 
     def sizes(self, sources: Iterable[tuple[str, tuple[Any, ...]]] = ()) -> Iterator[str]:
         """Yield the lines that define all sizes, each from a parameter or from one of ``sources``: code and shape."""

@@ -19,7 +19,7 @@ def fan_out_weights(setting: Setting, printer: ComponentPrinter, product: FanOut
     inner, outer = (setting.size(length) for length in matrices[0].shape)
     array, flat = (setting.fresh(f"{word}_{setting.wish(product.vector)}") for word in ("apart", "weights"))
     return flat, [f"{flat} = np.empty(({inner}, {setting.times(len(matrices), outer)}))",
-                  f"{array} = {flat}.reshape({inner}, {len(matrices)}, {outer})",
+                  f"{array} = {setting.seen_as(flat, inner, str(len(matrices)), outer)}",
                   *_laid(setting, printer, array, matrices)]
 
 
@@ -33,8 +33,8 @@ def fan_in_weights(setting: Setting, printer: ComponentPrinter, product: FanIn,
     array, flat = setting.fresh("back_apart"), setting.fresh("back_weights")
     lines = [f"{flat} = np.empty(({setting.times(len(matrices), inner)}, {outer}))"]
     for number, matrix in enumerate(matrices):  # one member above the other, each a plain matrix of its own
-        lines += [f"{array}_{number} = {flat}[{number} * ({inner}):{number + 1} * ({inner})]"
-                  f".reshape({inner}, 1, {outer})",
+        own = f"{flat}[{number} * ({inner}):{number + 1} * ({inner})]"
+        lines += [f"{array}_{number} = {setting.seen_as(own, inner, '1', outer)}",
                   *_laid(setting, printer, f"{array}_{number}", [matrix])]
     return flat, lines
 
