@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from rnnsym.calculus.unrolling import graph_of
 from rnnsym.model.cells import Cell
 from rnnsym.model.networks import Network
 from rnnsym.numerics.compilation import compile_network
+from rnnsym.numerics.loading import load_source
 from rnnsym.numerics.plans import forward_plan
 from rnnsym.numerics.products import with_named_products
 from rnnsym.numerics.rows import Row, with_rows
@@ -67,6 +69,18 @@ def test_rows_of_other_cells_give_what_a_batch_gives(name: str) -> None:
     alone = run.value_and_grad(parameters, inputs, targets, wrt=wrt)
     batch = run.value_and_grad(parameters, inputs, targets, lengths=[6], wrt=wrt)
     assert same(alone, batch)
+
+
+@pytest.mark.parametrize("cell", ["simple", "lstm", "gru"])
+def test_wide_inputs_take_the_code_of_a_batch(cell: str) -> None:
+    run = compile_network(network_of(cell))
+    arguments = draw(run.network, 1, 6)
+    module: Any = load_source("wide", run.source)
+    expected = module.value_and_grad(*arguments)
+    assert module.WIDE > 100
+    module.WIDE = 3
+    module.forward_one = module.backward_one = None
+    assert same(module.value_and_grad(*arguments), expected)
 
 
 def test_weights_that_nobody_asks_for_are_not_computed() -> None:
