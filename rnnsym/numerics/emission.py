@@ -8,7 +8,7 @@ from rnnsym.calculus.adjoints import AdjointRecursion, adjoint_recursion, is_fus
 from rnnsym.calculus.notation import Adjoint
 from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.model.expressions import ONE, Expression, Size, Variable, size, t
-from rnnsym.numerics.lines import broken
+from rnnsym.numerics.lines import broken, without_idle
 from rnnsym.numerics.loops import LoopEmitter
 from rnnsym.numerics.preamble import head, helper_functions
 from rnnsym.numerics.products import with_named_products
@@ -69,7 +69,7 @@ class Emitter:
         readout = [] if self.fed else [readout_function(self.setting, self._seen_names())]
         parts = [*loops, *readout, losses_function(self.setting, self.loss_argument), *more, self._predict(),
                  self._loss(), self._value_and_grad()]
-        bodies = ["\n".join(broken(part)) for part in parts]
+        bodies = ["\n".join(broken(without_idle(part))) for part in parts]
         first = [*helper_functions(self.network, "\n".join(bodies)), *filter(None, [helper.strip()])]
         return "\n\n\n".join(["\n".join(head(self.setting)), *first, *bodies]) + "\n"  # the head tells what was used
 

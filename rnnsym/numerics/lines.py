@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 WIDTH = 120
+_taken = re.compile(r"    (?P<name>\w+) = (parameters\[|inputs\.shape\[|d_state\[|tape\[)")
 _statement = re.compile(r"(?P<head>[A-Za-z].*? (?:=|\+=) |return )(?P<value>.*)")
+
+
+def without_idle(lines: Iterable[str]) -> list[str]:
+    """Leave out the lines that take a parameter or a size which no other line of a function uses."""
+    found = list(lines)
+    words = Counter(word for line in found for word in set(re.findall(r"\w+", line)))
+    return [line for line in found if (taken := _taken.match(line)) is None or words[taken["name"]] > 1]
 
 
 def broken(lines: Iterable[str]) -> Iterator[str]:

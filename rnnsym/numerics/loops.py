@@ -109,8 +109,12 @@ class LoopEmitter:
         return "target_lengths" if self.starts_late else "lengths"
 
     def alone(self, sequences: str, lengths: str) -> str:
-        """The condition under which one sequence has no batch axis."""
-        return f"alone({sequences}, {lengths})"
+        """The condition under which one sequence has no batch axis; what it reads stands in the rows of its states."""
+        layouts = self.forms[-1].forward.joints.layouts.values()
+        if all(layout.x is None for layout in layouts):
+            return f"alone({sequences}, {lengths})"
+        read = "previous" if self.sequence == "previous" else sequences
+        return f"alone({sequences}, {lengths}, {read}.shape[2])"
 
     def functions(self) -> Iterator[Iterator[str]]:
         """The functions that run the loop forward and back."""

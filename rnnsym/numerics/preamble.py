@@ -45,9 +45,9 @@ def stacked(*rows):
     return np.vstack([np.concatenate(row, axis=-1) for row in rows])
 '''
 ALONE = '''
-def alone(sequences, lengths):
-    """Whether there is one sequence without padding: it needs no batch axis."""
-    return len(sequences) == 1 and lengths is None
+def alone(sequences, lengths, width=0):
+    """Whether there is one sequence, without padding and of few inputs a step: it needs no batch axis."""
+    return len(sequences) == 1 and lengths is None and width <= WIDE
 '''
 
 BLOCK_OF = '''
@@ -79,6 +79,7 @@ def head(setting: Setting) -> Iterator[str]:
     yield "import numpy as np"
     yield ""
     yield "BLOCK = 24_000  # numbers of one quantity in a block of steps, so that a block's arrays stay in the cache"
+    yield "WIDE = 256  # inputs of a step; the products of more are made of many steps at once"
     yield "FEW = 850  # numbers of one quantity that are a block however few steps there are"
     yield from broken([f"PARAMETERS = {tuple_of(f'{chr(34)}{p.name}{chr(34)}' for p in network.parameters)}"])
     yield from (f"{names(c)} = {float(c.value)!r}" for c in network.constants)
