@@ -82,7 +82,7 @@ class Calls:
         free = next((s for s in self.network.states if s.variable.name == name), None)
         if free is None:
             shape = "".join(f", length(sizes, {self.module.axis(n)})" for n in state.shape) or ","
-            return self.module.dialect.zeros(f"(len(inputs){shape})", self.module.like)
+            return self.module.dialect.zeros.format(shape=f"(len(inputs){shape})", like=self.module.like)
         return f'starts["{name}"]' + (f"[:, {-1 - int(back or 0)}]" if free.lag > 1 else "")
 
     def _predict(self) -> Iterator[str]:

@@ -1,8 +1,17 @@
-"""Functions that modules for JAX and PyTorch have in common, as text."""
+"""What modules for JAX and PyTorch are made of beside their parts: functions as text, the same in both or not."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from rnnsym.model.activations import activations
+from rnnsym.model.losses import losses
+from rnnsym.model.networks import Network
+from rnnsym.numerics.framework_printing import FrameworkPrinter
+from rnnsym.numerics.readouts import Readout
+from rnnsym.numerics.scans import Loop
 
 if TYPE_CHECKING:
     from rnnsym.numerics.framework_modules import Module
@@ -36,13 +45,86 @@ def merged(values, rank):
 '''
 
 
-def in_names(text: str, module: Module) -> str:
-    """Fill in what differs from network to network."""
-    index = module.network.reads_index
-    state = next((s.variable.name for s in module.network.states), "h")
-    lengths = ", ".join(f"{name}={name}" for name in module.lengths.split(", "))
-    for word, code in {"OPTIONAL": module.optional, "INPUTS or": " or" if index else ', "inputs" or', "STATE_0":
-                       f"{state}_0", "LIKE": module.like, "KNOWN": "" if index else '"inputs": inputs, ',
-                       "FOUND": "_" if index else "inputs", "READS": "inputs" if index else 'free["inputs"]', "LENGTHS": lengths, "EXTRA": module.extra}.items():
-        text = text.replace(word, code)
-    return text.strip()
+@dataclass(frozen=True)
+class Dialect:
+    """What modules for a library are made of: texts, in which words in capitals stand for what a network decides.
+
+    ``helpers`` are functions that all modules have, the others those that some have. ``loop`` and ``readout`` make a
+    part differentiable by its own way back. ``zeros`` is the code of an array of zeros.
+    """
+
+    title: str
+    printer: type[FrameworkPrinter]
+    imports: str
+    helpers: tuple[str, ...]
+    prepared: str
+    held: str
+    turned: str
+    one_hot: str
+    as_targets: str
+    classes: str
+    loop: str
+    loop_without_inputs: str
+    readout: str
+    value_and_grad: str
+    zeros: str
+
+    def derived(self, part: Loop | Readout) -> str:
+        """Return the text that makes a part differentiable."""
+        text = self.readout if isinstance(part, Readout) else self.loop
+        if isinstance(part, Loop):
+            text = self.loop_without_inputs if part.reads is None else self.loop
+            text = text.replace("GIVEN", part.given)
+        name = "".join(word.capitalize() for word in part.name.split("_"))
+        tape = str(len(part.weights) + len(part.states))
+        for word, code in {"CLASS": name, "NAME": part.name, "OWN": part.own, "TAPE": tape}.items():
+            text = text.replace(word, code)
+        return text.strip()
+
+    def texts(self, module: Module) -> Iterator[str]:
+        """Yield the functions that ``module`` needs beside its own."""
+        network, printer = module.network, module.printer
+        yield from (printer.exchanged(activations[name].helper) for name in sorted(printer.helpers))
+        yield from (LENGTH, FITTED, MERGED, *self.helpers, self._prepared(module))
+        if any(loop.reads is not None for loop in module.loops):
+            yield self.held
+        if network.bidirectional:
+            yield self.turned
+        classes = losses[network.loss].distribution
+        if classes or rows_as_vectors(network):
+            yield self.one_hot
+        yield self.as_targets.replace("CLASSES", self.classes if classes else "")
+
+    def _prepared(self, module: Module) -> str:
+        if not module.network.reads_index:
+            return self.prepared
+        rows = 'fitted(sizes, "inputs", whole("inputs", inputs), INPUTS)'
+        if rows_as_vectors(module.network):
+            rows = f"one_hot({rows}, length(sizes, {module.axis(module.network.input.shape[0])}), dtype)"
+        lines = self.prepared.replace("*arrays.values(), inputs)", "*arrays.values(),)").split("\n")
+        return "\n".join(f"    return arrays, {rows}, sizes" if line.startswith("    return") else line
+                         for line in lines)
+
+    def public(self, module: Module) -> str:
+        """Return the text of ``value_and_grad``, and of what else the module offers."""
+        index = module.network.reads_index
+        state = next((s.variable.name for s in module.network.states), "h")
+        text = self.value_and_grad
+        for word, code in {
+            "OPTIONAL": module.optional,
+            "INPUTS or": " or" if index else ', "inputs" or',
+            '"h_0"': f'"{state}_0"',
+            "LIKE": module.like,
+            "FOUND": "_" if index else "inputs",
+            "KNOWN": "" if index else '"inputs": inputs, ',
+            "READS": "inputs" if index else 'free["inputs"]',
+            "LENGTHS": ", ".join(f"{name}={name}" for name in module.lengths.split(", ")),
+            "EXTRA": module.extra,
+        }.items():
+            text = text.replace(word, code)
+        return text.strip()
+
+
+def rows_as_vectors(network: Network) -> bool:
+    """Whether numbers of rows become vectors, as later steps read the output in their place."""
+    return network.reads_index and network.shape_of_steps.feeds_back

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +13,7 @@ from rnnsym.errors import DerivationError
 from rnnsym.model.expressions import ZERO, Variable
 from rnnsym.model.losses import losses
 from rnnsym.numerics.framework_calls import Calls
-from rnnsym.numerics.framework_printing import FrameworkPrinter
+from rnnsym.numerics.framework_helpers import Dialect
 from rnnsym.numerics.identifiers import Identifiers
 from rnnsym.numerics.lines import broken, filled
 from rnnsym.numerics.parts import Writer
@@ -35,34 +34,6 @@ RESERVED = (
     *(f"{name}_{ending}" for name in ("forward", "decode", "from_the_end", "readout")
       for ending in ("steps", "back", "kept", "pulled", "values")),
 )
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """What a library's module has of its own: ``imports``, ``helpers`` and how a part becomes differentiable."""
-
-    title: str
-    printer: type[FrameworkPrinter]
-
-    def head(self, module: Module) -> str:
-        """Return the imports."""
-        raise NotImplementedError
-
-    def helpers(self, module: Module) -> Iterator[str]:
-        """Yield the functions that all modules have, or this one needs."""
-        raise NotImplementedError
-
-    def derived(self, part: Loop | Readout) -> str:
-        """Return the text that makes a part differentiable by its own way back."""
-        raise NotImplementedError
-
-    def value_and_grad(self, module: Module) -> str:
-        """Return the text of ``value_and_grad``, and of what else the module offers."""
-        raise NotImplementedError
-
-    def zeros(self, shape: str, like: str) -> str:
-        """Return the code of an array of zeros in the type of another."""
-        raise NotImplementedError
 
 
 class Module:
@@ -134,8 +105,9 @@ class Module:
         """Return the module's text."""
         bodies = [text for part in self.parts for text in self._part(part)]
         bodies += ["\n".join(broken(lines)) for lines in (self._losses(), *Calls(self).lines())]
-        head = "\n".join(self._head())  # after the parts, which tell what they use
-        return "\n\n\n".join([head, *self.dialect.helpers(self), *bodies, self.dialect.value_and_grad(self)]) + "\n"
+        bodies = [*(text.strip() for text in self.dialect.texts(self)), *bodies, self.dialect.public(self)]
+        partly = any("@partial" in text for text in bodies)
+        return "\n\n\n".join(["\n".join(self._head(partly=partly)), *bodies]) + "\n"
 
     def _part(self, part: Loop | Readout) -> Iterator[str]:
         back = WayBack(part).lines() if isinstance(part, Loop) else part.backward()
@@ -145,7 +117,7 @@ class Module:
 
     # The head
 
-    def _head(self) -> Iterator[str]:
+    def _head(self, *, partly: bool) -> Iterator[str]:
         network = self.network
         yield f'"""{self.dialect.title}: loss and gradient of {network.cell.name} ({network.topology}, {network.loss}).'
         yield ""
@@ -155,7 +127,10 @@ class Module:
         yield "recursion that rnnsym derived from the equations above."
         yield '"""'
         yield ""
-        yield self.dialect.head(self)
+        if partly:
+            yield "from functools import partial"
+            yield ""
+        yield self.dialect.imports
         yield ""
         yield "SHAPES = {"
         yield from (f'    "{p.name}": {self.axes(p.shape)},' for p in network.parameters)

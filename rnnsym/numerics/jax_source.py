@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from rnnsym.calculus.unrolling import StepGraph
-from rnnsym.model.activations import activations
-from rnnsym.model.losses import losses
-from rnnsym.numerics.framework_helpers import FITTED, LENGTH, MERGED, in_names
-from rnnsym.numerics.framework_modules import Dialect, Module
+from rnnsym.numerics.framework_helpers import Dialect
+from rnnsym.numerics.framework_modules import Module
 from rnnsym.numerics.framework_printing import JaxPrinter
-from rnnsym.numerics.readouts import Readout
-from rnnsym.numerics.scans import Loop
 
 PREPARED = '''
 def prepared(parameters, inputs):
@@ -20,16 +14,13 @@ def prepared(parameters, inputs):
         raise ValueError(f"parameters: expected the keys {', '.join(SHAPES)}, but they are {', '.join(parameters)}")
     arrays = {name: jnp.asarray(parameters[name]) for name in SHAPES}
     inputs = jnp.asarray(inputs)
-    dtype = jnp.result_type(*arrays.values()READ)
+    dtype = jnp.result_type(*arrays.values(), inputs)
     if not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"parameters and inputs: expected floating numbers, but the type is {dtype}")
     sizes = {}
     arrays = {name: fitted(sizes, name, array.astype(dtype), SHAPES[name]) for name, array in arrays.items()}
-    return arrays, GIVEN, sizes
+    return arrays, fitted(sizes, "inputs", inputs.astype(dtype), INPUTS), sizes
 '''
-FLOATS = 'fitted(sizes, "inputs", inputs.astype(dtype), INPUTS)'
-ROWS = 'fitted(sizes, "inputs", whole("inputs", inputs), INPUTS)'
-ONE_HOT_ROWS = 'one_hot({rows}, length(sizes, {axis}), dtype)'
 
 STARTED = '''
 def started(given, sizes, like):
@@ -156,7 +147,7 @@ readout.defvjp(readout_kept, readout_pulled)
 
 VALUE_AND_GRAD = '''
 def value_and_grad(parameters, inputs, targets, OPTIONAL, wrt=tuple(SHAPES)):
-    """Return the mean loss and {name: gradient}; ``wrt`` names parametersINPUTS or initial states such as "STATE_0".
+    """Return the mean loss and {name: gradient}; ``wrt`` names parametersINPUTS or initial states such as "h_0".
 
     The names decide what is computed: under ``jax.jit`` they are static, ``static_argnames="wrt"``, and a tuple.
     """
@@ -178,47 +169,25 @@ def value_and_grad(parameters, inputs, targets, OPTIONAL, wrt=tuple(SHAPES)):
 '''
 
 
-class Jax(Dialect):
-    """How a JAX module is written."""
-
-    def head(self, module: Module) -> str:
-        fed = any(loop.reads is None for loop in module.loops)
-        return "from functools import partial\n\n" * fed + "import jax\nimport jax.numpy as jnp\nfrom jax import lax"
-
-    def helpers(self, module: Module) -> Iterator[str]:
-        used = sorted(module.printer.helpers)
-        texts = [module.printer.exchanged(activations[name].helper) for name in used]
-        texts += [LENGTH, FITTED, MERGED, COUNTED, self._prepared(module), STARTED]
-        texts += [HELD] * any(loop.reads is not None for loop in module.loops)
-        texts += [TURNED] * module.network.bidirectional
-        classes = losses[module.network.loss].distribution
-        texts += [ONE_HOT] * (classes or self._one_hot_inputs(module))
-        texts.append(AS_TARGETS.replace("CLASSES", CLASSES if classes else ""))
-        return (text.strip() for text in texts)
-
-    def _one_hot_inputs(self, module: Module) -> bool:
-        return module.network.reads_index and module.topology.feeds_back
-
-    def _prepared(self, module: Module) -> str:
-        given = ROWS if module.network.reads_index else FLOATS
-        if self._one_hot_inputs(module):
-            given = ONE_HOT_ROWS.format(rows=ROWS, axis=module.axes(module.network.input.shape)[1:-2])
-        read = "" if module.network.reads_index else ", inputs"
-        return PREPARED.replace("READ", read).replace("GIVEN", given)
-
-    def derived(self, part: Loop | Readout) -> str:
-        if isinstance(part, Readout):
-            return READOUT.strip()
-        text = FED if part.reads is None else LOOP
-        return text.strip().replace("NAME", part.name).replace("GIVEN", part.given)
-
-    def zeros(self, shape: str, like: str) -> str:
-        return f"jnp.zeros({shape}, {like}.dtype)"
-
-    def value_and_grad(self, module: Module) -> str:
-        return in_names(VALUE_AND_GRAD, module)
+JAX = Dialect(
+    title="JAX",
+    printer=JaxPrinter,
+    imports="import jax\nimport jax.numpy as jnp\nfrom jax import lax",
+    helpers=(COUNTED, STARTED),
+    prepared=PREPARED,
+    held=HELD,
+    turned=TURNED,
+    one_hot=ONE_HOT,
+    as_targets=AS_TARGETS,
+    classes=CLASSES,
+    loop=LOOP,
+    loop_without_inputs=FED,
+    readout=READOUT,
+    value_and_grad=VALUE_AND_GRAD,
+    zeros="jnp.zeros({shape}, {like}.dtype)",
+)
 
 
 def jax_source(graph: StepGraph) -> str:
     """Return the text of a JAX module with ``predict``, ``loss`` and ``value_and_grad``."""
-    return Module(graph, Jax("JAX", JaxPrinter)).source()
+    return Module(graph, JAX).source()

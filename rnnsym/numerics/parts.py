@@ -13,8 +13,8 @@ from rnnsym.errors import DerivationError
 from rnnsym.model.expressions import Expression, Parameter, Size, Variable, walk
 from rnnsym.numerics.framework_printing import FrameworkPrinter
 from rnnsym.numerics.identifiers import Identifiers
-from rnnsym.numerics.setting import tuple_of
 from rnnsym.numerics.scan_plans import moves
+from rnnsym.numerics.setting import tuple_of
 
 
 @dataclass(frozen=True)

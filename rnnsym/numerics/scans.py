@@ -102,7 +102,7 @@ class Loop(Part):
         """Where the sizes of what is read and of states are told."""
         found = {n: f"start[{i}].shape[-1]" for i, s in enumerate(self.states) for n in s.shape if s in vectors}
         if self.reads is not None and self.reads in vectors and not self.indexed:
-            found |= {n: f"{self.given}.shape[-1]" for n in self.reads.shape}
+            found |= dict.fromkeys(self.reads.shape, f"{self.given}.shape[-1]")
         return found
 
     def _early(self) -> Iterator[str]:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from rnnsym.calculus.unrolling import StepGraph
-from rnnsym.model.activations import activations
-from rnnsym.model.losses import losses
-from rnnsym.numerics.framework_helpers import FITTED, LENGTH, MERGED, in_names
-from rnnsym.numerics.framework_modules import Dialect, Module
+from rnnsym.numerics.framework_helpers import Dialect
+from rnnsym.numerics.framework_modules import Module
 from rnnsym.numerics.framework_printing import TorchPrinter
-from rnnsym.numerics.readouts import Readout
-from rnnsym.numerics.scans import Loop
 
 SCAN = '''
 def scan(step, carry, sequences, steps, reverse=False):
@@ -34,16 +28,13 @@ def prepared(parameters, inputs):
         raise ValueError(f"parameters: expected the keys {', '.join(SHAPES)}, but they are {', '.join(parameters)}")
     arrays = {name: torch.as_tensor(parameters[name]) for name in SHAPES}
     inputs = torch.as_tensor(inputs)
-    dtype = reduce(torch.promote_types, [array.dtype for array in (*arrays.values(),READ)])
+    dtype = reduce(torch.promote_types, [array.dtype for array in (*arrays.values(), inputs)])
     if not dtype.is_floating_point:
         raise TypeError(f"parameters and inputs: expected floating numbers, but the type is {dtype}")
     sizes = {}
     arrays = {name: fitted(sizes, name, array.to(dtype), SHAPES[name]) for name, array in arrays.items()}
-    return arrays, GIVEN, sizes
+    return arrays, fitted(sizes, "inputs", inputs.to(dtype), INPUTS), sizes
 '''
-FLOATS = 'fitted(sizes, "inputs", inputs.to(dtype), INPUTS)'
-ROWS = 'fitted(sizes, "inputs", whole("inputs", inputs), INPUTS)'
-ONE_HOT_ROWS = "one_hot({rows}, length(sizes, {axis}), dtype)"
 
 STARTED = '''
 def started(given, sizes, like):
@@ -170,7 +161,7 @@ def readout(weights, states):
 
 VALUE_AND_GRAD = '''
 def value_and_grad(parameters, inputs, targets, OPTIONAL, wrt=tuple(SHAPES)):
-    """Return the mean loss and {name: gradient}; ``wrt`` names parametersINPUTS or initial states such as "STATE_0"."""
+    """Return the mean loss and {name: gradient}; ``wrt`` names parametersINPUTS or initial states such as "h_0"."""
     parameters, FOUND, sizes = prepared(parameters, inputs)
     starts = started(initial_state, sizes, LIKE) | ({} if initial_state is None else initial_state)
     others = {KNOWN**{f"{name}_0": torch.as_tensor(value).to(LIKE) for name, value in starts.items()}}
@@ -217,47 +208,25 @@ class Network(torch.nn.Module):
 '''
 
 
-class Torch(Dialect):
-    """How a PyTorch module is written."""
-
-    def head(self, module: Module) -> str:
-        return "from functools import reduce\n\nimport torch\nfrom torch.autograd.function import once_differentiable"
-
-    def helpers(self, module: Module) -> Iterator[str]:
-        used = sorted(module.printer.helpers)
-        texts = [module.printer.exchanged(activations[name].helper) for name in used]
-        texts += [SCAN, LENGTH, FITTED, MERGED, COUNTED, self._prepared(module), STARTED]
-        texts += [HELD] * any(loop.reads is not None for loop in module.loops)
-        texts += [TURNED] * module.network.bidirectional
-        classes = losses[module.network.loss].distribution
-        texts += [ONE_HOT] * (classes or self._one_hot_inputs(module))
-        texts.append(AS_TARGETS.replace("CLASSES", CLASSES if classes else ""))
-        return (text.strip() for text in texts)
-
-    def _one_hot_inputs(self, module: Module) -> bool:
-        return module.network.reads_index and module.topology.feeds_back
-
-    def _prepared(self, module: Module) -> str:
-        given = ROWS if module.network.reads_index else FLOATS
-        if self._one_hot_inputs(module):
-            given = ONE_HOT_ROWS.format(rows=ROWS, axis=module.axes(module.network.input.shape)[1:-2])
-        read = "" if module.network.reads_index else " inputs"
-        return PREPARED.replace("READ", read).replace("GIVEN", given)
-
-    def derived(self, part: Loop | Readout) -> str:
-        if isinstance(part, Readout):
-            return READOUT.strip().replace("TAPE", str(len(part.weights) + len(part.states)))
-        name = "".join(word.capitalize() for word in part.name.split("_"))
-        text = LOOP.strip().replace("CLASS", name).replace("NAME", part.name).replace("GIVEN", part.given)
-        return text.replace("OWN", part.own).replace("TAPE", str(len(part.weights) + len(part.states)))
-
-    def zeros(self, shape: str, like: str) -> str:
-        return f"{like}.new_zeros({shape})"
-
-    def value_and_grad(self, module: Module) -> str:
-        return in_names(VALUE_AND_GRAD, module)
+TORCH = Dialect(
+    title="PyTorch",
+    printer=TorchPrinter,
+    imports="from functools import reduce\n\nimport torch\nfrom torch.autograd.function import once_differentiable",
+    helpers=(SCAN, COUNTED, STARTED),
+    prepared=PREPARED,
+    held=HELD,
+    turned=TURNED,
+    one_hot=ONE_HOT,
+    as_targets=AS_TARGETS,
+    classes=CLASSES,
+    loop=LOOP,
+    loop_without_inputs=LOOP,
+    readout=READOUT,
+    value_and_grad=VALUE_AND_GRAD,
+    zeros="{like}.new_zeros({shape})",
+)
 
 
 def torch_source(graph: StepGraph) -> str:
     """Return the text of a PyTorch module with ``predict``, ``loss``, ``value_and_grad`` and a ``Network``."""
-    return Module(graph, Torch("PyTorch", TorchPrinter)).source()
+    return Module(graph, TORCH).source()
