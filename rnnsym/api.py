@@ -16,12 +16,13 @@ from rnnsym.evidence.verdicts import Verdict
 from rnnsym.evidence.verification import verify
 from rnnsym.model.networks import Network
 from rnnsym.numerics.compilation import CompiledNetwork, compile_network
+from rnnsym.numerics.targets import emit as emitted
 from rnnsym.writing.bounds import bound_derivation
 from rnnsym.writing.clashes import refuse_clashes
 from rnnsym.writing.derivation import Derivation
 from rnnsym.writing.sections import derivation
 
-__all__ = ["assert_gradient", "check", "check_claim", "check_gradient", "compile", "derive", "derive_bounds"]
+__all__ = ["assert_gradient", "check", "check_claim", "check_gradient", "compile", "derive", "derive_bounds", "emit"]
 
 
 def derive(
@@ -81,6 +82,21 @@ def compile(network: Network, backend: str = "numpy") -> CompiledNetwork:
     True
     """
     return compile_network(network, backend)
+
+
+def emit(network: Network, target: str = "numpy") -> str:
+    """L(θ) and ∂L/∂θ as the text of a module that imports its library alone: ``"numpy"``, ``"jax"`` or ``"torch"``.
+
+    Each has ``loss``, ``predict`` and ``value_and_grad``, whose way back is the derived recursion: in JAX the rule of a
+    ``custom_vjp``, in PyTorch the ``backward`` of a ``Function``. Nothing needs to be installed for the text.
+    Errors: DerivationError for an unknown target, and for what a module cannot be made of.
+
+    >>> import rnnsym
+    >>> text = rnnsym.emit(rnnsym.Network(rnnsym.cells["simple"]), "jax")
+    >>> "o = jnp.tanh(a)" in text, "slope_a = 1.0 - o**2" in text
+    (True, True)
+    """
+    return emitted(network, target)
 
 
 def check(

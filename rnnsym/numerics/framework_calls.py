@@ -32,8 +32,8 @@ class Calls:
         yield f"def run(parameters, inputs, sizes{self.module.extra}, initial_state, {module.lengths}):"
         yield f'    """Return {results}, of all steps (steps, batch, …) where there are several, and which count."""'
         yield from indented(self._prepared())
-        for number, loop in enumerate(self.loops):
-            yield from indented(self._called(number, loop))
+        for loop in self.loops:
+            yield from indented(self._called(loop))
         if module.readout is None:
             yield f"    return states, {self._running(self.loops[-1])}"
         else:
@@ -56,7 +56,7 @@ class Calls:
         if self.topology.decodes:
             yield "target_lengths, running_decode, starts = counted(target_lengths, steps, sizes, starts)"
 
-    def _called(self, number: int, loop: Loop) -> Iterator[str]:
+    def _called(self, loop: Loop) -> Iterator[str]:
         given, lengths = "steps", "target_lengths" if loop.graph.decodes else "lengths"
         if loop.reads is not None and loop.reads.name == "x":
             given = f"held({'turned(x, lengths)' if loop.graph.loop.reverse else 'x'}, {lengths})"
@@ -90,7 +90,8 @@ class Calls:
         shape = module.axes(module.graph.output.shape, "batch", *module.output_axis()).replace('"', "")
         padded = "; zero past a sequence's end" if self.topology.every else ""
         yield f"def predict(parameters, inputs{self.module.extra}, {module.optional}):"
-        yield f'    """Return the output of each {"step" if self.topology.every else "sequence"}, {shape}{padded}."""'
+        of = "step" if self.topology.every else "sequence"
+        yield f'    """Return the output of each {of}, {shape}{padded}."""'
         yield "    parameters, inputs, sizes = prepared(parameters, inputs)"
         if self.network.forced:
             yield f"    targets = as_targets(targets, sizes, {module.like})"
@@ -105,7 +106,8 @@ class Calls:
         yield f"    return {name}.swapaxes(0, 1)"
 
     def _found(self) -> str:
-        return f"found, running = run(parameters, inputs, sizes{self.module.extra}, initial_state, {self.module.lengths})"
+        optional = f"initial_state, {self.module.lengths}"
+        return f"found, running = run(parameters, inputs, sizes{self.module.extra}, {optional})"
 
     def _loss(self) -> Iterator[str]:
         axis = f"{self.printer.axis}=0"

@@ -118,7 +118,7 @@ class Dialect:
             "FOUND": "_" if index else "inputs",
             "KNOWN": "" if index else '"inputs": inputs, ',
             "READS": "inputs" if index else 'free["inputs"]',
-            "LENGTHS": ", ".join(f"{name}={name}" for name in module.lengths.split(", ")),
+            "LENGTHS": module.lengths,
             "EXTRA": module.extra,
         }.items():
             text = text.replace(word, code)

@@ -25,15 +25,16 @@ from rnnsym.numerics.setting import tuple_of
 from rnnsym.writing.layout import lay_out, style_of
 from rnnsym.writing.plain import plain
 
-RESERVED = (
-    "jax", "jnp", "lax", "torch", "partial", "once_differentiable", "reduce", "like", "running", "runs", "keep", "held",
-    "found", "carry", "now", "later", "arriving", "start", "starts", "states", "sizes", "sequences", "merged", "scan",
-    "fitted", "prepared", "started", "counted", "as_targets", "one_hot", "run", "length", "SHAPES", "STATES", "INPUTS",
-    "TARGETS", "FORWARD", "READOUT", "DECODE", "FROM_THE_END", "Forward", "Readout", "Decode", "FromTheEnd", "Network",
-    "d_start", "out", "kept", "steps", "target_lengths", "each", "back", "readout_values", "readout_back",
-    *(f"{name}_{ending}" for name in ("forward", "decode", "from_the_end", "readout")
+RESERVED = frozenset({
+    "jax", "jnp", "lax", "torch", "partial", "once_differentiable", "reduce", "like", "running", "runs", "keep",
+    "held", "found", "carry", "now", "later", "arriving", "start", "starts", "states", "sizes", "sequences",
+    "merged", "scan", "fitted", "prepared", "started", "counted", "as_targets", "one_hot", "run", "length",
+    "before", "last", "whole", "places", "place", "known", "SHAPES", "STATES", "INPUTS", "TARGETS", "FORWARD",
+    "READOUT", "DECODE", "FROM_THE_END", "Forward", "Readout", "Decode", "FromTheEnd", "Network", "d_start", "out",
+    "kept", "steps", "target_lengths", "each", "back", "number",
+    *(f"{part}_{ending}" for part in ("forward", "decode", "from_the_end", "readout")
       for ending in ("steps", "back", "kept", "pulled", "values")),
-)
+})
 
 
 class Module:
@@ -135,6 +136,7 @@ class Module:
         yield "SHAPES = {"
         yield from (f'    "{p.name}": {self.axes(p.shape)},' for p in network.parameters)
         yield "}"
+        yield "PARAMETERS = tuple(SHAPES)"
         yield f"INPUTS = {self._input_axes()}"
         yield f"TARGETS = {self.axes(network.target.shape, 'batch', *self.output_axis())}"
         yield from broken([f"STATES = {{{', '.join(self._states())}}}  # axes, and where they start"])
@@ -181,8 +183,8 @@ class Module:
             for length in state.shape:
                 missing = [n for n in length.free_symbols if n not in told]
                 if missing:
-                    raise DerivationError(f"the size {missing[0]} of the state {state.name} belongs to no parameter and "
-                                          "no input: annotate it as a number")
+                    raise DerivationError(f"the size {missing[0]} of the state {state.name} belongs to no parameter "
+                                          "and no input: annotate it as a number")
 
     # What the functions share
 

@@ -146,13 +146,14 @@ readout.defvjp(readout_kept, readout_pulled)
 '''
 
 VALUE_AND_GRAD = '''
-def value_and_grad(parameters, inputs, targets, OPTIONAL, wrt=tuple(SHAPES)):
-    """Return the mean loss and {name: gradient}; ``wrt`` names parametersINPUTS or initial states such as "h_0".
+def value_and_grad(parameters, inputs, targets, OPTIONAL, wrt=PARAMETERS):
+    """Return the mean loss and {name: gradient}.
 
-    The names decide what is computed: under ``jax.jit`` they are static, ``static_argnames="wrt"``, and a tuple.
+    ``wrt`` names parametersINPUTS or initial states such as "h_0". The names decide what is computed: under ``jax.jit`` they are static, ``static_argnames="wrt"``, and a tuple.
     """
     parameters, FOUND, sizes = prepared(parameters, inputs)
-    starts = started(initial_state, sizes, LIKE) | ({} if initial_state is None else initial_state)
+    like = LIKE
+    starts = started(initial_state, sizes, like) | ({} if initial_state is None else initial_state)
     others = {KNOWN**{f"{name}_0": value for name, value in starts.items()}}
     known = others | parameters
     unknown = [name for name in wrt if name not in known]
@@ -165,7 +166,7 @@ def value_and_grad(parameters, inputs, targets, OPTIONAL, wrt=tuple(SHAPES)):
         states = {name: free[f"{name}_0"] for name in STATES}
         return loss(own, READS, targets, states, LENGTHS)
 
-    return jax.value_and_grad(chosen_loss)({name: jnp.asarray(known[name], LIKE.dtype) for name in wrt})
+    return jax.value_and_grad(chosen_loss)({name: jnp.asarray(known[name], like.dtype) for name in wrt})
 '''
 
 

@@ -158,7 +158,7 @@ def backward_plan(recursion: LoopRecursion, arriving: Iterable[Variable]) -> Bac
         statements += _gathered(target, target.variable.name, _named(target.variable, terms, slopes))
     handed: dict[Variable, Expression] = {}
     for s, terms in carry.items():
-        *gathered, last = _gathered(s, f"{s.name} before", _named(s, replaced(terms, known), slopes))
+        *gathered, last = _gathered(s, f"{s.name} prev", _named(s, replaced(terms, known), slopes))
         statements += gathered
         handed[s] = last.value
     order = [target for target in kept if target in stored]

@@ -84,8 +84,8 @@ class Loop(Part):
         """The function that runs the loop."""
         of = "all steps" if self.every else "the last step"
         yield f"def {self.name}_steps(weights, start, {self.given}, running, keep):"
-        yield (f'    """Return {", ".join(map(self.names, self.kept))} of {of}, and what the way back reads where it is '
-               'to be kept."""')
+        yield (f'    """Return {", ".join(map(self.names, self.kept))} of {of}, and, if it is to be kept, what the way '
+               'back reads."""')
         body = [*self._early(), *self.joined(self.plan.step), *self._step()]
         yield from indented(self.writer.unpacked(self.values))
         yield from indented(self.writer.sized(self._sized(), self.weights, self.sizes(self.reads, *self.states)))
@@ -120,8 +120,9 @@ class Loop(Part):
                 yield f"{self._weights(one)} = {self._side_by_side(one)}"
 
     def _weights(self, product: Spread | Gathered) -> str:
-        key = product.pieces[0] if isinstance(product, Spread) else product.target
-        return self.names.derived("weights", key)
+        key = product.target if isinstance(product, Gathered) else product.vector
+        alike = [one for one in self.plan.step if isinstance(one, Spread) and one.vector == key]
+        return self.names.derived("weights", product.pieces[0] if isinstance(product, Spread) and alike[1:] else key)
 
     def _side_by_side(self, product: Spread | Gathered) -> str:
         axis = -1 if isinstance(product, Spread) else 0
@@ -141,12 +142,14 @@ class Loop(Part):
         held = [self.names.derived("held", s) for s in self.states]
         yield ""
         yield "def step(carry, now):"
-        yield f"    {before}, held = carry"
+        yield "    before, held = carry"
+        yield f"    {before} = before"
         yield f"    {tuple_of([*map(self.names, self._moving()), 'runs'])} = now"
         yield "    if runs is not None:  # past a sequence's end its last step is repeated, from the same state"
         yield f"        {tuple_of(held)} = held"
         for name, old in zip(self.before, held, strict=True):
             yield f"        {self.names(name)} = {self.printer.chosen(name.rank, self.names(name), old)}"
+        yield f"        before = {before}"
         for one in self.plan.step:
             if isinstance(one, Assignment):
                 yield f"    {self.writer.assigned(one, 'len(start[0])')}  # {self.writer.shape(one.target)}"
@@ -158,7 +161,7 @@ class Loop(Part):
         if others:
             yield "    if keep:"
             yield f"        found = (*found, {', '.join(map(self.names, others))})"
-        yield f"    return ({states}, None if runs is None else {before}), found"
+        yield f"    return ({states}, None if runs is None else before), found"
         yield ""
 
     def _scan(self) -> Iterator[str]:
@@ -166,7 +169,9 @@ class Loop(Part):
         sequences = tuple_of([*map(self.names, self._moving()), "running"])
         steps = "steps" if self.reads is None else f"len({self.given})"
         yield "held = None if running is None else start"
-        yield f"({states}, _), found = {self.printer.scan}(step, (start, held), {sequences}, {steps})"
+        yield f"(last, _), found = {self.printer.scan}(step, (start, held), {sequences}, {steps})"
+        if not self.every:
+            yield f"{states} = last"
         count = len(self.kept) if self.every else 0
         again = [f"found[{self.kept.index(v)}]" for v in self._recorded() if v in self.kept[:count]]
         tape = [*map(self.names, self._outer()), *again, f"*found[{count}:]" if count else "*found"]

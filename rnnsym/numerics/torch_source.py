@@ -160,11 +160,15 @@ def readout(weights, states):
 '''
 
 VALUE_AND_GRAD = '''
-def value_and_grad(parameters, inputs, targets, OPTIONAL, wrt=tuple(SHAPES)):
-    """Return the mean loss and {name: gradient}; ``wrt`` names parametersINPUTS or initial states such as "h_0"."""
+def value_and_grad(parameters, inputs, targets, OPTIONAL, wrt=PARAMETERS):
+    """Return the mean loss and {name: gradient}.
+
+    ``wrt`` names parametersINPUTS or initial states such as "h_0".
+    """
     parameters, FOUND, sizes = prepared(parameters, inputs)
-    starts = started(initial_state, sizes, LIKE) | ({} if initial_state is None else initial_state)
-    others = {KNOWN**{f"{name}_0": torch.as_tensor(value).to(LIKE) for name, value in starts.items()}}
+    like = LIKE
+    starts = started(initial_state, sizes, like) | ({} if initial_state is None else initial_state)
+    others = {KNOWN**{f"{name}_0": torch.as_tensor(value).to(like) for name, value in starts.items()}}
     known = others | parameters
     unknown = [name for name in wrt if name not in known]
     if unknown:

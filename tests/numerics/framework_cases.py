@@ -69,7 +69,7 @@ def targets(random: np.random.Generator, network: Network, shape: tuple[int, ...
     return random.uniform(0.1, 0.9, size=shape)
 
 
-# Every kind of node that equations can have: kinks, selections, reductions, pieces, rows, registers, scalars, constants.
+# Every kind of node: kinks, selections, reductions, pieces, registers, scalars, constants. Rows have their own cell.
 NODES = """
     u: scalar = 1
     w_p: (n,)
