@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ def merged(values, rank):
 
 @dataclass(frozen=True)
 class Dialect:
-    """What modules for a library are made of: texts, in which words in capitals stand for what a network decides.
+    """What modules for a library are made of: texts, in which «WORDS» stand for what a network decides.
 
     ``helpers`` are functions that all modules have, the others those that some have. ``loop`` and ``readout`` make a
     part differentiable by its own way back. ``zeros`` is the code of an array of zeros.
@@ -71,15 +72,12 @@ class Dialect:
 
     def derived(self, part: Loop | Readout) -> str:
         """Return the text that makes a part differentiable."""
-        text = self.readout if isinstance(part, Readout) else self.loop
-        if isinstance(part, Loop):
-            text = self.loop_without_inputs if part.reads is None else self.loop
-            text = text.replace("GIVEN", part.given)
-        name = "".join(word.capitalize() for word in part.name.split("_"))
-        tape = str(len(part.weights) + len(part.states))
-        for word, code in {"CLASS": name, "NAME": part.name, "OWN": part.own, "TAPE": tape}.items():
-            text = text.replace(word, code)
-        return text.strip()
+        words = {"NAME": part.name, "CLASS": "".join(word.capitalize() for word in part.name.split("_")),
+                 "OWN": part.own, "TAPE": str(len(part.weights) + len(part.states))}
+        if isinstance(part, Readout):
+            return filled_in(self.readout, words)
+        text = self.loop_without_inputs if part.reads is None else self.loop
+        return filled_in(text, words | {"GIVEN": part.given})
 
     def texts(self, module: Module) -> Iterator[str]:
         """Yield the functions that ``module`` needs beside its own."""
@@ -93,7 +91,7 @@ class Dialect:
         classes = losses[network.loss].distribution
         if classes or rows_as_vectors(network):
             yield self.one_hot
-        yield self.as_targets.replace("CLASSES", self.classes if classes else "")
+        yield filled_in(self.as_targets, {"CLASSES": self.classes if classes else ""})
 
     def _prepared(self, module: Module) -> str:
         if not module.network.reads_index:
@@ -108,21 +106,22 @@ class Dialect:
     def public(self, module: Module) -> str:
         """Return the text of ``value_and_grad``, and of what else the module offers."""
         index = module.network.reads_index
-        state = next((s.variable.name for s in module.network.states), "h")
-        text = self.value_and_grad
-        for word, code in {
+        return filled_in(self.value_and_grad, {
             "OPTIONAL": module.optional,
-            "INPUTS or": " or" if index else ', "inputs" or',
-            '"h_0"': f'"{state}_0"',
+            "NAMED": "or " if index else '"inputs" or ',
+            "STATE": next((s.variable.name for s in module.network.states), "h"),
             "LIKE": module.like,
             "FOUND": "_" if index else "inputs",
             "KNOWN": "" if index else '"inputs": inputs, ',
             "READS": "inputs" if index else 'free["inputs"]',
             "LENGTHS": module.lengths,
             "EXTRA": module.extra,
-        }.items():
-            text = text.replace(word, code)
-        return text.strip()
+        })
+
+
+def filled_in(text: str, words: Mapping[str, str]) -> str:
+    """Return a text with «WORD» replaced, all at once: what is put in is not looked at again."""
+    return re.sub("«([A-Z]+)»", lambda found: words[found[1]], text).strip()
 
 
 def rows_as_vectors(network: Network) -> bool:

@@ -180,5 +180,6 @@ class TorchPrinter(FrameworkPrinter):
 
 
 def _is_number(node: ex.Expression) -> bool:
-    """Whether code without any tensor stands for ``node``."""
-    return not any(isinstance(inner, ex.Named | Adjoint | ex.Ones | ex.IdentityMatrix) for inner in ex.walk(node))
+    """Whether the code of ``node`` is a number of Python's: functions make tensors of numbers, too."""
+    tensors = ex.Named | Adjoint | ex.Ones | ex.IdentityMatrix | ex.Application
+    return not any(isinstance(inner, tensors) for inner in ex.walk(node))

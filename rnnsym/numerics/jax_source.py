@@ -96,33 +96,33 @@ AS_TARGETS = '''
 def as_targets(targets, sizes, like):
     """Return the targets in the type of all else, their shape checked."""
     targets = jnp.asarray(targets)
-CLASSES    return fitted(sizes, "targets", targets.astype(like.dtype), TARGETS)
+«CLASSES»    return fitted(sizes, "targets", targets.astype(like.dtype), TARGETS)
 '''
 
 LOOP = '''
 @jax.custom_vjp
-def NAME(weights, start, GIVEN, running):
-    """Run the loop; its gradient is ``NAME_back``, whoever asks for it."""
-    return NAME_steps(weights, start, GIVEN, running, keep=False)[0]
+def «NAME»(weights, start, «GIVEN», running):
+    """Run the loop; its gradient is ``«NAME»_back``, whoever asks for it."""
+    return «NAME»_steps(weights, start, «GIVEN», running, keep=False)[0]
 
 
-def NAME_kept(weights, start, GIVEN, running):
+def «NAME»_kept(weights, start, «GIVEN», running):
     """Run the loop and keep what the way back reads."""
-    found, tape = NAME_steps(weights, start, GIVEN, running, keep=True)
+    found, tape = «NAME»_steps(weights, start, «GIVEN», running, keep=True)
     return found, (weights, start, tape, running)
 
 
-def NAME_pulled(kept, arriving):
+def «NAME»_pulled(kept, arriving):
     """Go back through the loop; the mask has no gradient."""
-    return (*NAME_back(*kept, arriving), None)
+    return (*«NAME»_back(*kept, arriving), None)
 
 
-NAME.defvjp(NAME_kept, NAME_pulled)
+«NAME».defvjp(«NAME»_kept, «NAME»_pulled)
 '''
 FED = LOOP.replace("@jax.custom_vjp", "@partial(jax.custom_vjp, nondiff_argnums=(2,))").replace(
-    "NAME_pulled(kept, arriving)", "NAME_pulled(steps, kept, arriving)").replace(
-    "    return (*NAME_back(*kept, arriving), None)",
-    "    gradients, d_start, _ = NAME_back(*kept, arriving)\n    return gradients, d_start, None")
+    "«NAME»_pulled(kept, arriving)", "«NAME»_pulled(steps, kept, arriving)").replace(
+    "    return (*«NAME»_back(*kept, arriving), None)",
+    "    gradients, d_start, _ = «NAME»_back(*kept, arriving)\n    return gradients, d_start, None")
 
 READOUT = '''
 @jax.custom_vjp
@@ -146,15 +146,16 @@ readout.defvjp(readout_kept, readout_pulled)
 '''
 
 VALUE_AND_GRAD = '''
-def value_and_grad(parameters, inputs, targets, OPTIONAL, wrt=PARAMETERS):
+def value_and_grad(parameters, inputs, targets, «OPTIONAL», wrt=PARAMETERS):
     """Return the mean loss and {name: gradient}.
 
-    ``wrt`` names parametersINPUTS or initial states such as "h_0". The names decide what is computed: under ``jax.jit`` they are static, ``static_argnames="wrt"``, and a tuple.
+    ``wrt`` names parameters, «NAMED»initial states such as "«STATE»_0".
+    Under ``jax.jit`` the names are static: a tuple, with ``static_argnames="wrt"``.
     """
-    parameters, FOUND, sizes = prepared(parameters, inputs)
-    like = LIKE
+    parameters, «FOUND», sizes = prepared(parameters, inputs)
+    like = «LIKE»
     starts = started(initial_state, sizes, like) | ({} if initial_state is None else initial_state)
-    others = {KNOWN**{f"{name}_0": value for name, value in starts.items()}}
+    others = {«KNOWN»**{f"{name}_0": value for name, value in starts.items()}}
     known = others | parameters
     unknown = [name for name in wrt if name not in known]
     if unknown:
@@ -164,7 +165,7 @@ def value_and_grad(parameters, inputs, targets, OPTIONAL, wrt=PARAMETERS):
         own = {name: chosen.get(name, value) for name, value in parameters.items()}
         free = others | {name: value for name, value in chosen.items() if name not in parameters}
         states = {name: free[f"{name}_0"] for name in STATES}
-        return loss(own, READS, targets, states, LENGTHS)
+        return loss(own, «READS», targets, states, «LENGTHS»)
 
     return jax.value_and_grad(chosen_loss)({name: jnp.asarray(known[name], like.dtype) for name in wrt})
 '''

@@ -106,17 +106,17 @@ AS_TARGETS = '''
 def as_targets(targets, sizes, like):
     """Return the targets in the type of all else, their shape checked."""
     targets = torch.as_tensor(targets)
-CLASSES    return fitted(sizes, "targets", targets.to(like), TARGETS)
+«CLASSES»    return fitted(sizes, "targets", targets.to(like), TARGETS)
 '''
 
 LOOP = '''
-class CLASS(torch.autograd.Function):
-    """``NAME_steps``, differentiated by ``NAME_back``: autograd records none of its steps."""
+class «CLASS»(torch.autograd.Function):
+    """``«NAME»_steps``, differentiated by ``«NAME»_back``: autograd records none of its steps."""
 
     @staticmethod
-    def forward(ctx, GIVEN, running, *tensors):
-        weights, start = dict(zip(OWN, tensors)), tensors[len(OWN):]
-        found, tape = NAME_steps(weights, start, GIVEN, running, keep=True)
+    def forward(ctx, «GIVEN», running, *tensors):
+        weights, start = dict(zip(«OWN», tensors)), tensors[len(«OWN»):]
+        found, tape = «NAME»_steps(weights, start, «GIVEN», running, keep=True)
         ctx.save_for_backward(running, *tensors, *tape)
         return found
 
@@ -124,16 +124,16 @@ class CLASS(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, *arriving):
         running, *saved = ctx.saved_tensors
-        weights, start, tape = dict(zip(OWN, saved)), saved[len(OWN):TAPE], saved[TAPE:]
-        gradients, d_start, d_read = NAME_back(weights, start, tape, running, arriving)
-        return d_read, None, *(gradients[name] for name in OWN), *d_start
+        weights, start, tape = dict(zip(«OWN», saved)), saved[len(«OWN»):«TAPE»], saved[«TAPE»:]
+        gradients, d_start, d_read = «NAME»_back(weights, start, tape, running, arriving)
+        return d_read, None, *(gradients[name] for name in «OWN»), *d_start
 
 
-def NAME(weights, start, GIVEN, running):
+def «NAME»(weights, start, «GIVEN», running):
     """Run the loop; what the way back reads is kept only where gradients are recorded."""
     if not torch.is_grad_enabled():
-        return NAME_steps(weights, start, GIVEN, running, keep=False)[0]
-    return CLASS.apply(GIVEN, running, *(weights[name] for name in OWN), *start)
+        return «NAME»_steps(weights, start, «GIVEN», running, keep=False)[0]
+    return «CLASS».apply(«GIVEN», running, *(weights[name] for name in «OWN»), *start)
 '''
 
 READOUT = '''
@@ -149,8 +149,8 @@ class Readout(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, *arriving):
-        weights, states = dict(zip(READOUT, ctx.saved_tensors)), ctx.saved_tensors[len(READOUT):TAPE]
-        gradients, d_states = readout_back(weights, states, ctx.saved_tensors[TAPE:], arriving)
+        weights, states = dict(zip(READOUT, ctx.saved_tensors)), ctx.saved_tensors[len(READOUT):«TAPE»]
+        gradients, d_states = readout_back(weights, states, ctx.saved_tensors[«TAPE»:], arriving)
         return *(gradients[name] for name in READOUT), *d_states
 
 
@@ -160,15 +160,15 @@ def readout(weights, states):
 '''
 
 VALUE_AND_GRAD = '''
-def value_and_grad(parameters, inputs, targets, OPTIONAL, wrt=PARAMETERS):
+def value_and_grad(parameters, inputs, targets, «OPTIONAL», wrt=PARAMETERS):
     """Return the mean loss and {name: gradient}.
 
-    ``wrt`` names parametersINPUTS or initial states such as "h_0".
+    ``wrt`` names parameters, «NAMED»initial states such as "«STATE»_0".
     """
-    parameters, FOUND, sizes = prepared(parameters, inputs)
-    like = LIKE
+    parameters, «FOUND», sizes = prepared(parameters, inputs)
+    like = «LIKE»
     starts = started(initial_state, sizes, like) | ({} if initial_state is None else initial_state)
-    others = {KNOWN**{f"{name}_0": torch.as_tensor(value).to(like) for name, value in starts.items()}}
+    others = {«KNOWN»**{f"{name}_0": torch.as_tensor(value).to(like) for name, value in starts.items()}}
     known = others | parameters
     unknown = [name for name in wrt if name not in known]
     if unknown:
@@ -178,7 +178,7 @@ def value_and_grad(parameters, inputs, targets, OPTIONAL, wrt=PARAMETERS):
     free = others | {name: value for name, value in chosen.items() if name not in parameters}
     states = {name: free[f"{name}_0"] for name in STATES}
     with torch.enable_grad():
-        value = loss(own, READS, targets, states, LENGTHS)
+        value = loss(own, «READS», targets, states, «LENGTHS»)
     found = torch.autograd.grad(value, list(chosen.values()), materialize_grads=True) if chosen else ()
     return value.detach(), dict(zip(chosen, found))
 
@@ -202,13 +202,13 @@ class Network(torch.nn.Module):
         """Return {name: parameter}."""
         return {name: self.weights[self.key(name)] for name in SHAPES}
 
-    def forward(self, inputsEXTRA, OPTIONAL):
+    def forward(self, inputs«EXTRA», «OPTIONAL»):
         """Return the outputs, as ``predict`` does."""
-        return predict(self.parameters_by_name(), inputsEXTRA, initial_state, LENGTHS)
+        return predict(self.parameters_by_name(), inputs«EXTRA», initial_state, «LENGTHS»)
 
-    def loss(self, inputs, targets, OPTIONAL):
+    def loss(self, inputs, targets, «OPTIONAL»):
         """Return the mean loss over the batch."""
-        return loss(self.parameters_by_name(), inputs, targets, initial_state, LENGTHS)
+        return loss(self.parameters_by_name(), inputs, targets, initial_state, «LENGTHS»)
 '''
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from rnnsym.model.cells import Cell, cells
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
+from rnnsym.numerics.compilation import compile_network
 
 SIZES = {"d": 3, "n": 4, "k": 2}
 OTHER = 5
@@ -144,3 +146,44 @@ SHAPES: Mapping[str, Callable[[], Network]] = {
     "skipping, encoder-decoder": lambda: Network(SKIPPING, SKIPPING_READOUT, topology="encoder-decoder"),
 }
 CELLS: Mapping[str, Callable[[], Network]] = {name: lambda name=name: Network(cells[name]) for name in cells}  # type: ignore[misc]
+
+
+EVERYTHING = {**CELLS, **SHAPES, **WRITTEN}
+ULPS = 4096  # of numbers near 1, after some hundred operations that are rounded in another order
+
+
+def differing(found: Mapping[str, Any], expected: Mapping[str, Any], precision: type = np.float64) -> list[str]:
+    """The names of results that differ by more than rounding, in shape, or in precision."""
+    if not expected or found.keys() != expected.keys():
+        return sorted(found.keys() ^ expected.keys()) or ["nothing was compared"]
+    allowed = ULPS * float(np.finfo(precision).eps)
+    return [name for name, value in expected.items() if not close(np.asarray(found[name]), np.asarray(value), allowed)
+            or np.asarray(found[name]).dtype != precision]
+
+
+def close(found: Any, expected: Any, allowed: float) -> bool:
+    """Whether each entry is right to the last places of the largest one."""
+    scale = 1 + np.max(np.abs(expected), initial=0.0)
+    return found.shape == expected.shape and bool(np.all(np.abs(found - expected) <= allowed * scale))
+
+
+def numpy_results(network: Network, a: Arguments) -> dict[str, Any]:
+    """Loss and all gradients of the NumPy module."""
+    value, gradients = compile_network(network).value_and_grad(
+        a.parameters, a.inputs, a.targets, a.initial_state, wrt=a.wrt, **a.lengths)
+    return {"loss": np.asarray(value), **gradients}
+
+
+def planted(source: str) -> list[str]:
+    """The module with one line of its way back wrong by a hundredth, for each of these lines."""
+    lines = source.split("\n")
+    inside, found = False, []
+    for place, line in enumerate(lines):
+        if line.startswith(("def ", "class ", "@")):
+            inside = re.match(r"def \w+_back\(", line) is not None
+        statement = re.fullmatch(r"( +)(d_\w+|grad_\w+|slope_\w+|gathered_\w+|held_d_\w+) = ([^#(]*[^#( ][^#]*?)(  #.*)?",
+                                 line)
+        if inside and statement is not None:
+            wrong = f"{statement[1]}{statement[2]} = 1.01 * ({statement[3]})"
+            found.append("\n".join([*lines[:place], wrong, *lines[place + 1 :]]))
+    return found
