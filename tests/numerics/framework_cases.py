@@ -174,16 +174,20 @@ def numpy_results(network: Network, a: Arguments) -> dict[str, Any]:
     return {"loss": np.asarray(value), **gradients}
 
 
-def planted(source: str) -> list[str]:
-    """The module with one line of its way back wrong by a hundredth, for each of these lines."""
+def planted(source: str, held: str) -> list[str]:
+    """The module with one line of its way back wrong by a hundredth, for each of these lines.
+
+    ``held`` is the state, if any, whose δ arrives past a sequence's end and is held there; that of others is zero.
+    """
+    kinds = r"d_\w+|grad_\w+|slope_\w+|gathered_\w+" + (f"|held_d_{held}" if held else "")
+    statement = re.compile(rf"( +)({kinds}) = (.*?)(  #.*)?")
     lines = source.split("\n")
     inside, found = False, []
     for place, line in enumerate(lines):
         if line.startswith(("def ", "class ", "@")):
             inside = re.match(r"def \w+_back\(", line) is not None
-        statement = re.fullmatch(r"( +)(d_\w+|grad_\w+|slope_\w+|gathered_\w+|held_d_\w+) = ([^#(]*[^#( ][^#]*?)(  #.*)?",
-                                 line)
-        if inside and statement is not None:
-            wrong = f"{statement[1]}{statement[2]} = 1.01 * ({statement[3]})"
+        parts = statement.fullmatch(line) if inside else None
+        if parts is not None and not parts[3].endswith("("):
+            wrong = f"{parts[1]}{parts[2]} = 1.01 * ({parts[3]})"
             found.append("\n".join([*lines[:place], wrong, *lines[place + 1 :]]))
     return found
