@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -13,6 +17,8 @@ from rnnsym.model.cells import Cell, cells
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.numerics.compilation import compile_network
+from rnnsym.numerics.loading import load_source
+from rnnsym.numerics.targets import emit
 
 SIZES = {"d": 3, "n": 4, "k": 2}
 OTHER = 5
@@ -191,3 +197,16 @@ def planted(source: str, held: str) -> list[str]:
             wrong = f"{parts[1]}{parts[2]} = 1.01 * ({parts[3]})"
             found.append("\n".join([*lines[:place], wrong, *lines[place + 1 :]]))
     return found
+
+
+def documented(library: str) -> ModuleType:
+    """Run the documentation's example for a library, for a network of gated units with an output at every step."""
+    network = Network(cells["gru"], topology="many-to-many")
+    a = arguments(network, 18, padded=True)
+    text = (Path(__file__).parents[2] / "docs" / "targets.md").read_text(encoding="utf-8")
+    example, = re.findall(rf"```python\n(import {library}\n.*?)```", text, re.DOTALL)
+    given: Any = ModuleType("given")
+    given.parameters, given.inputs, given.targets = a.parameters, a.inputs, a.targets
+    given.lengths = a.lengths["lengths"]
+    with patch.dict(sys.modules, {"network": load_source("network", emit(network, library)), "given": given}):
+        return load_source("example", f"from given import inputs, lengths, parameters, targets\n{example}")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from framework_cases import (
-    BATCH,
     EVERYTHING,
-    STEPS,
     ULPS,
     Arguments,
     arguments,
@@ -21,10 +18,10 @@ from framework_cases import (
     numpy_results,
     planted,
 )
+from jax_modules import module_of, network_of, recorded, results
 
 import rnnsym
 from rnnsym.model.activations import activations
-from rnnsym.model.networks import Network
 from rnnsym.numerics.loading import load_source
 
 jax = pytest.importorskip("jax")
@@ -42,40 +39,6 @@ def double_precision() -> Iterator[None]:
     jax.config.update("jax_enable_x64", True)
     yield
     jax.config.update("jax_enable_x64", before)
-
-
-@cache
-def network_of(name: str) -> Network:
-    return EVERYTHING[name]()
-
-
-@cache
-def module_of(name: str) -> ModuleType:
-    return load_source("jax_module", rnnsym.emit(network_of(name), "jax"))
-
-
-def results(module: ModuleType, a: Arguments, *, compiled: bool = True) -> dict[str, Any]:
-    function = jax.jit(module.value_and_grad, static_argnames="wrt") if compiled else module.value_and_grad
-    value, gradients = function(a.parameters, a.inputs, a.targets, a.initial_state, wrt=a.wrt, **a.lengths)
-    return {"loss": value, **gradients}
-
-
-def recorded(name: str) -> ModuleType:
-    """The module without its own way back: JAX differentiates the steps themselves."""
-    module = load_source("recorded", rnnsym.emit(network_of(name), "jax"))
-    for part in ("forward", "decode", "from_the_end"):
-        if hasattr(module, f"{part}_steps"):
-            setattr(module, part, without_way_back(getattr(module, f"{part}_steps")))
-    if hasattr(module, "readout_values"):
-        values = module.readout_values
-        module.readout = lambda weights, states: values(weights, states)[0]  # type: ignore[attr-defined]
-    # The convention of a straight-through function, which JAX is told by stopping the gradient of the rest.
-    module.round_half_up = lambda a: a + jax.lax.stop_gradient(jnp.floor(a + 0.5) - a)  # type: ignore[attr-defined]
-    return module
-
-
-def without_way_back(steps: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda weights, start, given, running: steps(weights, start, given, running, keep=False)[0]
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
@@ -150,120 +113,20 @@ def test_a_scan_by_hand_has_the_same_gradients(name: str, step: Any, weights: tu
     assert differing(results(module_of(name), a), expected) == []
 
 
-# Inside what JAX does to functions
+@pytest.mark.parametrize("function", activations)
+def test_functions_are_those_of_numpy(function: str) -> None:
+    from rnnsym.model.expressions import Elementwise, Variable
+    from rnnsym.numerics.framework_printing import JaxPrinter
+    from rnnsym.numerics.functions import elementwise_functions
 
-
-@pytest.mark.parametrize("name", ["many-to-many, both ends", "encoder-decoder, fed back", "lstm"])
-def test_a_loss_of_one_s_own_goes_the_derived_way_back(name: str) -> None:
-    a, network = arguments(network_of(name), 7, padded=True), network_of(name)
-    extra = {"steps": a.targets.shape[1]} if network.feeds_back else {}
-    outputs = module_of(name).predict(a.parameters, a.inputs, **extra, initial_state=a.initial_state, **a.lengths)
-    mix = np.random.default_rng(0).normal(size=outputs.shape)
-
-    def loss(module: ModuleType, parameters: Any) -> Any:
-        found = module.predict(parameters, a.inputs, **extra, initial_state=a.initial_state, **a.lengths)
-        return jnp.sum(mix * found**2)
-
-    found, expected = (jax.jit(jax.grad(lambda p, m=module: loss(m, p)))(a.parameters)
-                       for module in (module_of(name), recorded(name)))
-    assert differing(found, expected) == []
-    assert "custom_vjp_call" in str(jax.make_jaxpr(lambda p: loss(module_of(name), p))(a.parameters))
-
-
-def test_several_networks_at_once() -> None:
-    module, draws = module_of("gru"), [arguments(network_of("gru"), seed) for seed in range(3)]
-    stacked = {name: np.stack([a.parameters[name] for a in draws]) for name in draws[0].parameters}
-    gradient = jax.vmap(jax.grad(module.loss), in_axes=(0, None, None))
-    found = gradient(stacked, draws[0].inputs, draws[0].targets)
-    for place, a in enumerate(draws):
-        alone = jax.grad(module.loss)(a.parameters, draws[0].inputs, draws[0].targets)
-        assert differing({name: value[place] for name, value in found.items()}, alone) == []
-
-
-def test_second_derivatives_are_those_of_the_recorded_steps() -> None:
-    a = arguments(network_of("simple"), 8)
-
-    def along(module: ModuleType) -> Any:
-        def size(parameters: Any) -> Any:
-            return sum(jnp.sum(g**2) for g in jax.grad(module.loss)(parameters, a.inputs, a.targets).values())
-
-        return jax.grad(size)(a.parameters)
-
-    assert differing(along(module_of("simple")), along(recorded("simple"))) == []
-
-
-def test_outputs_are_those_of_numpy_and_zero_past_the_end() -> None:
-    name = "many-to-many, mean"
-    a = arguments(network_of(name), 9, padded=True)
-    found = np.asarray(jax.jit(module_of(name).predict)(a.parameters, a.inputs, a.initial_state, **a.lengths))
-    expected = rnnsym.compile(network_of(name)).predict(a.parameters, a.inputs, a.initial_state, **a.lengths)
-    assert differing({"yhat": found}, {"yhat": expected}) == []
-    assert not found[1, 1:].any()
-
-
-def test_padding_may_hold_anything() -> None:
-    module, a = module_of("many-to-many"), arguments(network_of("many-to-many"), 10, padded=True)
-    inputs = a.inputs.copy()
-    for place, length in enumerate(a.lengths["lengths"]):
-        inputs[place, length:] = 1e300
-    filled = Arguments(a.parameters, inputs, a.targets, a.initial_state, a.lengths, a.wrt)
-    assert differing(results(module, filled), results(module, a)) == []
-
-
-def test_classes_and_their_rows_are_the_same() -> None:
-    name = "many-to-many, both ends"
-    a = arguments(network_of(name), 11, classes=True)
-    assert differing(results(module_of(name), a), numpy_results(network_of(name), a)) == []
-
-
-def test_shared_and_absent_states() -> None:
-    module, network, a = module_of("lstm"), network_of("lstm"), arguments(network_of("lstm"), 12)
-    shared = {"h": a.initial_state["h"][0]}
-    for state in (None, shared):
-        value, found = module.value_and_grad(a.parameters, a.inputs, a.targets, state, wrt=a.wrt)
-        expected = rnnsym.compile(network).value_and_grad(a.parameters, a.inputs, a.targets, state, wrt=a.wrt)
-        assert differing({"loss": value, **found}, {"loss": np.asarray(expected[0]), **expected[1]}) == []
-
-
-# What is refused, and what would be wrong
-
-
-def test_what_does_not_fit_is_refused() -> None:
-    module, a = module_of("lstm"), arguments(network_of("lstm"), 13)
-    given = {"parameters": a.parameters, "inputs": a.inputs, "targets": a.targets}
-    whole = {name: np.ones(value.shape, int) for name, value in a.parameters.items()}
-    wrong: list[tuple[dict[str, Any], type[Exception], str]] = [
-        ({"targets": a.targets[:, 0]}, ValueError, "targets"),
-        ({"inputs": a.inputs[..., :2]}, ValueError, "inputs"),
-        ({"inputs": a.inputs[0]}, ValueError, "inputs"),
-        ({"parameters": {"W": 1.0}}, ValueError, "expected the keys W_xi"),
-        ({"parameters": a.parameters | {"W_hi": np.ones((4, 3))}}, ValueError, "W_hi"),
-        ({"initial_state": {"o": 0.0}}, ValueError, "unknown key 'o'"),
-        ({"initial_state": {"h": np.zeros(3)}}, ValueError, "initial state h"),
-        ({"lengths": np.ones(BATCH)}, TypeError, "lengths"),
-        ({"lengths": np.ones(BATCH + 1, int)}, ValueError, "lengths"),
-        ({"parameters": whole, "inputs": np.ones(a.inputs.shape, int)}, TypeError, "floating"),
-    ]
-    for change, kind, words in wrong:
-        with pytest.raises(kind, match=words):
-            module.loss(**(given | change))
-    with pytest.raises(ValueError, match="unknown name 'W'"):
-        module.value_and_grad(**given, wrt=("W",))
-
-
-@pytest.mark.parametrize("length", [0, -1, STEPS + 1])
-def test_a_length_that_is_none_gives_no_number(length: int) -> None:
-    module, a = module_of("simple"), arguments(network_of("simple"), 14)
-    lengths = np.array([STEPS, length, 1])
-    assert np.isnan(jax.jit(module.loss)(a.parameters, a.inputs, a.targets, lengths=lengths))
-
-
-def test_a_row_or_class_that_is_none_gives_no_number() -> None:
-    a = arguments(network_of("rows of a matrix"), 15)
-    assert np.isnan(module_of("rows of a matrix").loss(a.parameters, a.inputs + 100, a.targets))
-    name = "many-to-many, both ends"
-    a = arguments(network_of(name), 16, classes=True)
-    assert np.isnan(module_of(name).loss(a.parameters, a.inputs, a.targets + 100))
+    entry = activations[function]
+    printer = JaxPrinter(lambda key: key.name)
+    code = printer.code(Elementwise(function, Variable("a", ())))
+    helpers = [printer.exchanged(activations[name].helper) for name in printer.helpers]
+    module = load_source("functions", "\n".join(
+        ["import jax", "import jax.numpy as jnp", *helpers, f"def function(a):\n    return {code}\n"]))
+    points = np.linspace(-40, 40, 321) if entry.lower is None else np.linspace(0.25, 40, 321)
+    assert close(np.asarray(module.function(points)), elementwise_functions()[function](points), ULPS * 2.3e-16)
 
 
 def test_errors_planted_in_the_way_back_are_found() -> None:
@@ -281,19 +144,3 @@ def test_errors_planted_in_the_way_back_are_found() -> None:
     missed = [number for number, text in enumerate(mutants) if not differing(of(load_source("wrong", text)), expected)]
     assert len(mutants) >= 17
     assert missed == []
-
-
-@pytest.mark.parametrize("function", activations)
-def test_functions_are_those_of_numpy(function: str) -> None:
-    from rnnsym.model.expressions import Elementwise, Variable
-    from rnnsym.numerics.framework_printing import JaxPrinter
-    from rnnsym.numerics.functions import elementwise_functions
-
-    entry = activations[function]
-    printer = JaxPrinter(lambda key: key.name)
-    code = printer.code(Elementwise(function, Variable("a", ())))
-    helpers = [printer.exchanged(activations[name].helper) for name in printer.helpers]
-    module = load_source("functions", "\n".join(
-        ["import jax", "import jax.numpy as jnp", *helpers, f"def function(a):\n    return {code}\n"]))
-    points = np.linspace(-40, 40, 321) if entry.lower is None else np.linspace(0.25, 40, 321)
-    assert close(np.asarray(module.function(points)), elementwise_functions()[function](points), ULPS * 2.3e-16)

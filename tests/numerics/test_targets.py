@@ -72,7 +72,7 @@ def test_the_text_is_python_for_a_page_that_imports_its_library_alone(name: str,
 
 @frameworks
 @given(network=strategies.networks())
-def test_what_numpy_s_module_is_made_of_becomes_python_whose_names_are_all_defined(network: Network, target: str) -> None:
+def test_what_becomes_a_numpy_module_becomes_others_whose_names_are_all_defined(network: Network, target: str) -> None:
     try:
         text = rnnsym.emit(network, target)
     except DerivationError:  # what no target can be written for
