@@ -61,6 +61,7 @@ class Dialect:
     prepared: str
     held: str
     turned: str
+    rows: str
     one_hot: str
     as_targets: str
     classes: str
@@ -84,6 +85,8 @@ class Dialect:
         network, printer = module.network, module.printer
         yield from (printer.exchanged(activations[name].helper) for name in sorted(printer.helpers))
         yield from (LENGTH, FITTED, MERGED, *self.helpers, self._prepared(module))
+        if network.reads_index:
+            yield self.rows
         if any(loop.reads is not None for loop in module.loops):
             yield self.held
         if network.bidirectional:
@@ -96,7 +99,7 @@ class Dialect:
     def _prepared(self, module: Module) -> str:
         if not module.network.reads_index:
             return self.prepared
-        rows = 'fitted(sizes, "inputs", whole("inputs", inputs), INPUTS)'
+        rows = 'fitted(sizes, "inputs", rows(inputs), INPUTS)'
         if rows_as_vectors(module.network):
             rows = f"one_hot({rows}, length(sizes, {module.axis(module.network.input.shape[0])}), dtype)"
         lines = self.prepared.replace("*arrays.values(), inputs)", "*arrays.values(),)").split("\n")

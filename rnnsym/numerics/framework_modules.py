@@ -31,7 +31,7 @@ RESERVED = frozenset({
     "merged", "scan", "fitted", "prepared", "started", "counted", "as_targets", "one_hot", "run", "length",
     "before", "last", "whole", "places", "place", "known", "SHAPES", "STATES", "INPUTS", "TARGETS", "FORWARD",
     "READOUT", "DECODE", "FROM_THE_END", "Forward", "Readout", "Decode", "FromTheEnd", "Network", "d_start", "out",
-    "kept", "steps", "target_lengths", "each", "back", "number",
+    "kept", "steps", "target_lengths", "each", "back", "number", "rows", "numbers",
     *(f"{part}_{ending}" for part in ("forward", "decode", "from_the_end", "readout")
       for ending in ("steps", "back", "kept", "pulled", "values")),
 })
@@ -120,7 +120,8 @@ class Module:
 
     def _head(self, *, partly: bool) -> Iterator[str]:
         network = self.network
-        yield f'"""{self.dialect.title}: loss and gradient of {network.cell.name} ({network.topology}, {network.loss}).'
+        yield from filled(f'"""{self.dialect.title}: loss and gradient of the network {network.cell.name} '
+                          f"({network.topology}, {network.loss}).", hanging="")
         yield ""
         yield from (line for equation in equation_lines(self.graph) for line in filled(f"    {equation}"))
         yield ""

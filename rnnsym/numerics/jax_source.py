@@ -81,6 +81,13 @@ def turned(values, lengths):
     return values[place, jnp.arange(values.shape[1])]
 '''
 
+ROWS = '''
+def rows(numbers):
+    """Return numbers of rows; a negative one is that of no row, and gives NaN where it is looked up."""
+    numbers = whole("inputs", numbers)
+    return jnp.where(numbers < 0, jnp.iinfo(numbers.dtype).max, numbers)
+'''
+
 ONE_HOT = '''
 def one_hot(numbers, count, dtype):
     """Return rows of zeros with a 1 at each number; NaN where there is no such entry."""
@@ -179,6 +186,7 @@ JAX = Dialect(
     prepared=PREPARED,
     held=HELD,
     turned=TURNED,
+    rows=ROWS,
     one_hot=ONE_HOT,
     as_targets=AS_TARGETS,
     classes=CLASSES,

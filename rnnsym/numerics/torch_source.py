@@ -92,6 +92,15 @@ def turned(values, lengths):
     return values[place, torch.arange(values.shape[1], device=values.device)]
 '''
 
+ROWS = '''
+def rows(numbers):
+    """Return numbers of rows, none of them negative."""
+    numbers = whole("inputs", numbers)
+    if numbers.min() < 0:
+        raise ValueError(f"inputs: expected numbers of rows, from 0, but one is {numbers.min()}")
+    return numbers
+'''
+
 ONE_HOT = '''
 def one_hot(numbers, count, dtype):
     """Return rows of zeros with a 1 at each number."""
@@ -220,6 +229,7 @@ TORCH = Dialect(
     prepared=PREPARED,
     held=HELD,
     turned=TURNED,
+    rows=ROWS,
     one_hot=ONE_HOT,
     as_targets=AS_TARGETS,
     classes=CLASSES,

@@ -144,7 +144,8 @@ def test_a_length_that_is_none_gives_no_number(length: int) -> None:
 
 def test_a_row_or_class_that_is_none_gives_no_number() -> None:
     a = arguments(network_of("rows of a matrix"), 15)
-    assert np.isnan(module_of("rows of a matrix").loss(a.parameters, a.inputs + 100, a.targets))
+    for wrong in (a.inputs + 100, a.inputs - 100, np.where(np.arange(STEPS) == 1, -1, a.inputs)):
+        assert np.isnan(module_of("rows of a matrix").loss(a.parameters, wrong, a.targets))
     name = "many-to-many, both ends"
     a = arguments(network_of(name), 16, classes=True)
     assert np.isnan(module_of(name).loss(a.parameters, a.inputs, a.targets + 100))

@@ -152,6 +152,8 @@ def test_what_does_not_fit_is_refused() -> None:
 
 def test_a_row_or_class_that_is_none_is_refused() -> None:
     a = arguments(network_of("rows of a matrix"), 15)
+    with pytest.raises(ValueError, match="numbers of rows, from 0, but one is -1"):
+        module_of("rows of a matrix").loss(a.parameters, a.inputs * 0 - 1, a.targets)
     with pytest.raises(IndexError):
         module_of("rows of a matrix").loss(a.parameters, a.inputs + 100, a.targets)
     name = "many-to-many, both ends"

@@ -18,9 +18,11 @@ from rnnsym.calculus.unrolling import graph_of
 from rnnsym.errors import DerivationError
 from rnnsym.evidence import strategies
 from rnnsym.model.cells import Cell
-from rnnsym.model.expressions import Expression, Variable
+from rnnsym.model.expressions import Expression, Parameter, Variable
 from rnnsym.model.networks import Network
+from rnnsym.numerics.framework_modules import RESERVED
 from rnnsym.numerics.framework_printing import FrameworkPrinter, JaxPrinter, TorchPrinter
+from rnnsym.numerics.identifiers import Identifiers
 from rnnsym.numerics.lines import WIDTH
 from rnnsym.numerics.targets import targets
 
@@ -187,6 +189,26 @@ def test_names_of_users_are_data(target: str) -> None:
     for name in names:
         assert f'    "{name}": ("d", "n"),' in text
         assert f'weights["{name}"]' in text
+
+
+@frameworks
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_what_a_module_defines_is_reserved(name: str, target: str) -> None:
+    """No user's name can hide a function, a class or a constant of the module, nor what it imports."""
+    network = EVERYTHING[name]()
+    tree, free = ast.parse(rnnsym.emit(network, target)), Identifiers(RESERVED)
+    own = {node.targets[0].id for node in tree.body if isinstance(node, ast.Assign)
+           and isinstance(node.targets[0], ast.Name)} - {constant.name for constant in network.constants}
+    names = {*defined(tree), *own, *(one.split(".")[0] for one in imported(tree) - {"functools"})}
+    assert len(names) > 15
+    assert [one for one in names if free(Parameter(one, ())) == one] == []
+
+
+def test_the_documentation_names_every_target() -> None:
+    text = (Path(rnnsym.__file__).parents[1] / "docs" / "targets.md").read_text(encoding="utf-8")
+    for entry in targets.values():
+        assert f"| `{entry.name}` |" in text
+        assert not entry.extra or (f"[{entry.extra}]" in text and f"## {entry.title}" in text)
 
 
 def test_what_there_is_no_target_for_is_refused_by_name() -> None:
