@@ -199,13 +199,14 @@ class BatchPrinter(NumPyPrinter):
         if not any(batched):
             return f"np.concatenate(({', '.join(str(self._print(operand)) for operand in node.args)}))"
         one = next(inner for inner in ex.walk(node) if isinstance(inner, ex.Variable | Adjoint))
-        pieces = [str(self._print(operand)) if own else self._repeated(operand, one)
+        row = any(isinstance(inner, ex.Lookup) and inner.vector == one for inner in ex.walk(node))  # a number
+        pieces = [str(self._print(operand)) if own else self._repeated(operand, one, 0 if row else one.rank)
                   for operand, own in zip(node.args, batched, strict=True)]
         return f"np.concatenate(({', '.join(pieces)}), axis=-1)"
 
-    def _repeated(self, node: ex.Expression, one: Any) -> str:
+    def _repeated(self, node: ex.Expression, one: Any, rank: int) -> str:
         """Print what has no batch once for each sequence, as many as the array ``one`` has."""
-        leading = f"{self.names(one)}.shape" + (f"[:-{one.rank}]" if one.rank else "")
+        leading = f"{self.names(one)}.shape" + (f"[:-{rank}]" if rank else "")
         code = self._print(node)
         return f"np.broadcast_to({code}, {leading} + np.shape({code}))"
 
