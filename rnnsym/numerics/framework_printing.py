@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -142,13 +143,12 @@ class TorchPrinter(FrameworkPrinter):
 
     def _print_Selection(self, node: ex.Selection) -> str:
         condition, *branches = node.args
-        if not all(_is_number(branch) for branch in branches):
-            return super()._print_Selection(node)
         holds = self.aligned(condition, node.rank, SUM - 1)
         holds = holds if isinstance(condition, ex.Comparison) else f"({holds}) == 1"
         if _is_number(condition):
-            return f"({self._print(branches[0])} if {holds} else {self._print(branches[1])})"
-        return f"np.where({holds}, {', '.join(self.argument(branch, SUM) for branch in branches)})"
+            holds = f"torch.tensor({holds}, device=like.device)"
+        print_one = self.argument if all(map(_is_number, branches)) else partial(self.aligned, rank=node.rank)
+        return f"torch.where({holds}, {', '.join(print_one(branch, level=SUM) for branch in branches)})"
 
     def _print_Extremum(self, node: ex.Extremum) -> str:
         left, right = (self.aligned(operand, node.rank, SUM) for operand in node.operands)
@@ -181,5 +181,5 @@ class TorchPrinter(FrameworkPrinter):
 
 def _is_number(node: ex.Expression) -> bool:
     """Whether the code of ``node`` is a number of Python's: functions make tensors of numbers, too."""
-    tensors = ex.Named | Adjoint | ex.Ones | ex.IdentityMatrix | ex.Application
+    tensors = ex.Named | Adjoint | ex.Ones | ex.IdentityMatrix | ex.Application | ex.Selection
     return not any(isinstance(inner, tensors) for inner in ex.walk(node))

@@ -88,11 +88,12 @@ NODES = """
     r = round(u_prev) * sign(b_r) + step(x @ W_r) + relu(a)
     v = concat(x, y_prev) @ W_v + concat(r, q) @ W_c - sqrt(1 + a**2) * log(2 + sin(a)**2)
     y = tanh(v + y_prev @ (u_prev * A.T - dt * I) + s * u_prev - 1) + cos(w_p)
-    u = sigmoid(y @ w_p + mean(y) + logsumexp(a)) * u_prev + sum(softplus(y)) * dt + mean(A) + exp(dt)
+    e = where(dt < 1, 0.9, s) + exp(dt)
+    u = sigmoid(y @ w_p + mean(y) + logsumexp(a)) * u_prev + sum(softplus(y)) * dt + mean(A) + e
 """
 NODE_READOUT = "yhat = sigmoid(relu(y @ W_1 + round(y) @ W_2) @ W_y + u * b_y)"
 COLUMN = "g = sigmoid(V @ x + Q @ h_prev)\nh = g * tanh(W @ x + U @ h_prev + b) - g * (P.T @ h_prev)"
-LOOKUP = "h = tanh(E[x] @ W + h_prev @ U + b) + E[x] @ V"
+LOOKUP = "h = tanh(E[x] @ W + h_prev @ U + b) + concat(c, E[x]) @ V"
 CLASHING = """
     step_ = tanh(x @ tape + loss_prev @ np + batch)
     d_o = sigmoid(step_ * grad_W + size_n)

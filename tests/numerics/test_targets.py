@@ -211,6 +211,11 @@ def test_the_documentation_names_every_target() -> None:
         assert not entry.extra or (f"[{entry.extra}]" in text and f"## {entry.title}" in text)
 
 
+def test_a_vector_beside_a_row_has_the_row_s_batch() -> None:
+    """``concat(c, E[x])`` repeats c for each sequence: x is the number of a row, with no axis of entries."""
+    assert rnnsym.check(EVERYTHING["rows of a matrix"](), max_examples=3).passed
+
+
 def test_what_there_is_no_target_for_is_refused_by_name() -> None:
     with pytest.raises(DerivationError, match=r"unknown target 'keras'; the targets are numpy, jax, torch"):
         rnnsym.emit(Network(rnnsym.cells["simple"]), "keras")

@@ -18,13 +18,30 @@ from framework_cases import (
     numpy_results,
     planted,
 )
-from torch_modules import module_of, network_of, recorded, results, tensors
+from hypothesis import assume, given, reject, settings
+from hypothesis import strategies as st
+from torch_modules import module_of, network_of, recorded, recorded_network, results, tensors
 
 import rnnsym
+from rnnsym.errors import DerivationError
+from rnnsym.evidence import strategies
 from rnnsym.model.activations import activations
+from rnnsym.model.cells import cells
+from rnnsym.model.networks import Network
 from rnnsym.numerics.loading import load_source
 
 torch = pytest.importorskip("torch")
+
+RANDOM = 30  # networks; a tenth of a second each
+ALL_SHAPES: dict[str, dict[str, Any]] = {
+    "one-to-one": {"topology": "one-to-one"},
+    "one-to-many": {"topology": "one-to-many"},
+    "many-to-many": {"topology": "many-to-many", "over_steps": "mean"},
+    "both ends": {"topology": "many-to-many", "bidirectional": True},
+    "encoder-decoder": {"topology": "encoder-decoder"},
+    "encoder-decoder, fed back": {"topology": "encoder-decoder", "teacher_forcing": False},
+    "two layers": {},
+}
 
 
 @pytest.mark.parametrize("padded", [False, True], ids=["whole", "padded"])
@@ -38,6 +55,29 @@ def test_loss_and_all_gradients_are_those_of_numpy(name: str, *, padded: bool) -
 def test_autograd_of_the_same_steps_is_the_same(name: str) -> None:
     a = arguments(network_of(name), 2, padded=True)
     assert differing(results(module_of(name), a), results(recorded(name), a)) == []
+
+
+@pytest.mark.parametrize("shape", ALL_SHAPES)
+@pytest.mark.parametrize("cell", cells)
+def test_every_cell_in_every_topology(cell: str, shape: str) -> None:
+    layers = [cells[cell]] * 2 if shape == "two layers" else cells[cell]
+    network = Network(layers, **ALL_SHAPES[shape])
+    a = arguments(network, 5, padded=True)
+    module = load_source("torch_module", rnnsym.emit(network, "torch"))
+    assert differing(results(module, a), numpy_results(network, a)) == []
+
+
+@settings(max_examples=RANDOM)
+@given(network=strategies.networks(), seed=st.integers(0, 2**32 - 1))
+def test_random_networks_go_back_as_autograd_does(network: Network, seed: int) -> None:
+    try:
+        module = load_source("torch_module", rnnsym.emit(network, "torch"))
+    except DerivationError:  # no target can be written for a state whose size nothing tells
+        reject()
+    a = arguments(network, seed, padded=True)
+    expected = results(recorded_network(network), a)
+    assume(all(np.isfinite(value).all() for value in expected.values()))  # no division by what is almost zero
+    assert differing(results(module, a), expected) == []
 
 
 @pytest.mark.parametrize("name", ["simple", "gru", "many-to-many", "encoder-decoder, two cells", "columns"])

@@ -36,9 +36,13 @@ def results(module: ModuleType, a: Arguments) -> dict[str, Any]:
 
 
 def recorded(name: str) -> ModuleType:
+    return recorded_network(network_of(name))
+
+
+def recorded_network(network: Network) -> ModuleType:
     """The module without its own way back: autograd records the steps themselves."""
     # What has no derivative in PyTorch is flat; of a straight-through function the rest has no gradient.
-    text = rnnsym.emit(network_of(name), "torch").replace("torch.heaviside(", "flat_step(")
+    text = rnnsym.emit(network, "torch").replace("torch.heaviside(", "flat_step(")
     module: Any = load_source("recorded", text)
     for part in ("forward", "decode", "from_the_end"):
         if hasattr(module, f"{part}_steps"):
