@@ -103,21 +103,6 @@ def emit(network: Network, target: str = "numpy") -> str:
     return emitted(network, target)
 
 
-def emit(network: Network, target: str = "numpy") -> str:
-    """L(θ) and ∂L/∂θ as the text of a module that imports its library alone: ``"numpy"``, ``"jax"`` or ``"torch"``.
-
-    Each has ``loss``, ``predict`` and ``value_and_grad``, whose way back is the derived recursion: in JAX the rule of a
-    ``custom_vjp``, in PyTorch the ``backward`` of a ``Function``. Nothing needs to be installed for the text.
-    Errors: DerivationError for an unknown target, and for what a module cannot be made of.
-
-    >>> import rnnsym
-    >>> text = rnnsym.emit(rnnsym.Network(rnnsym.cells["simple"]), "jax")
-    >>> "o = jnp.tanh(a)" in text, "slope_a = 1.0 - o**2" in text
-    (True, True)
-    """
-    return emitted(network, target)
-
-
 def check(
     network: Network,
     seed: int = 0,

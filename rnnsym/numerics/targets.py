@@ -10,8 +10,8 @@ from rnnsym.calculus.unrolling import graph_of
 from rnnsym.errors import DerivationError
 from rnnsym.model.networks import Network
 from rnnsym.numerics.compilation import compile_network
-from rnnsym.numerics.jax_source import jax_source
-from rnnsym.numerics.torch_source import torch_source
+from rnnsym.numerics.frameworks.jax_source import jax_source
+from rnnsym.numerics.frameworks.torch_source import torch_source
 
 
 @dataclass(frozen=True)

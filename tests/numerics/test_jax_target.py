@@ -116,7 +116,7 @@ def test_a_scan_by_hand_has_the_same_gradients(name: str, step: Any, weights: tu
 @pytest.mark.parametrize("function", activations)
 def test_functions_are_those_of_numpy(function: str) -> None:
     from rnnsym.model.expressions import Elementwise, Variable
-    from rnnsym.numerics.framework_printing import JaxPrinter
+    from rnnsym.numerics.frameworks.printing import JaxPrinter
     from rnnsym.numerics.functions import elementwise_functions
 
     entry = activations[function]

@@ -20,8 +20,8 @@ from rnnsym.evidence import strategies
 from rnnsym.model.cells import Cell
 from rnnsym.model.expressions import Expression, Parameter, Variable
 from rnnsym.model.networks import Network
-from rnnsym.numerics.framework_modules import RESERVED
-from rnnsym.numerics.framework_printing import FrameworkPrinter, JaxPrinter, TorchPrinter
+from rnnsym.numerics.frameworks.modules import RESERVED
+from rnnsym.numerics.frameworks.printing import FrameworkPrinter, JaxPrinter, TorchPrinter
 from rnnsym.numerics.identifiers import Identifiers
 from rnnsym.numerics.lines import WIDTH
 from rnnsym.numerics.targets import targets

@@ -150,7 +150,7 @@ def test_a_loop_by_hand_has_the_same_gradients(name: str, step: Any, weights: tu
 @pytest.mark.parametrize("function", activations)
 def test_functions_are_those_of_numpy(function: str) -> None:
     from rnnsym.model.expressions import Elementwise, Variable
-    from rnnsym.numerics.framework_printing import TorchPrinter
+    from rnnsym.numerics.frameworks.printing import TorchPrinter
     from rnnsym.numerics.functions import elementwise_functions
 
     entry = activations[function]

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from rnnsym.model.activations import activations
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
-from rnnsym.numerics.framework_printing import FrameworkPrinter
-from rnnsym.numerics.framework_readouts import Readout
-from rnnsym.numerics.scans import Loop
+from rnnsym.numerics.frameworks.printing import FrameworkPrinter
+from rnnsym.numerics.frameworks.readouts import Readout
+from rnnsym.numerics.frameworks.scans import Loop
 
 if TYPE_CHECKING:
-    from rnnsym.numerics.framework_modules import Module
+    from rnnsym.numerics.frameworks.modules import Module
 
 LENGTH = '''
 def length(sizes, axis):

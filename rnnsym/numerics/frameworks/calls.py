@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from rnnsym.calculus.unrolling import BACK
 from rnnsym.model.expressions import Variable
-from rnnsym.numerics.parts import indented
-from rnnsym.numerics.scans import Loop
+from rnnsym.numerics.frameworks.parts import indented
+from rnnsym.numerics.frameworks.scans import Loop
 from rnnsym.numerics.setting import tuple_of
 
 if TYPE_CHECKING:
-    from rnnsym.numerics.framework_modules import Module
+    from rnnsym.numerics.frameworks.modules import Module
 
 
 class Calls:

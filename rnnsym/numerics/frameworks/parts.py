@@ -11,9 +11,9 @@ from rnnsym.calculus.notation import Adjoint
 from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.errors import DerivationError
 from rnnsym.model.expressions import Expression, Parameter, Size, Variable, walk
-from rnnsym.numerics.framework_printing import FrameworkPrinter
+from rnnsym.numerics.frameworks.printing import FrameworkPrinter
+from rnnsym.numerics.frameworks.scan_plans import moves
 from rnnsym.numerics.identifiers import Identifiers
-from rnnsym.numerics.scan_plans import moves
 from rnnsym.numerics.setting import tuple_of
 
 

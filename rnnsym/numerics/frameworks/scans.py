@@ -10,8 +10,8 @@ from rnnsym.calculus.adjoints import LoopRecursion
 from rnnsym.calculus.binding import Assignment, names_in
 from rnnsym.calculus.unrolling import LoopGraph
 from rnnsym.model.expressions import Expression, Parameter, Variable
-from rnnsym.numerics.parts import Part, Writer, indented, needs_like
-from rnnsym.numerics.scan_plans import (
+from rnnsym.numerics.frameworks.parts import Part, Writer, indented, needs_like
+from rnnsym.numerics.frameworks.scan_plans import (
     Backward,
     Forward,
     Gathered,

@@ -12,15 +12,15 @@ from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.errors import DerivationError
 from rnnsym.model.expressions import ZERO, Variable
 from rnnsym.model.losses import losses
-from rnnsym.numerics.framework_calls import Calls
-from rnnsym.numerics.framework_helpers import Dialect
+from rnnsym.numerics.frameworks.calls import Calls
+from rnnsym.numerics.frameworks.helpers import Dialect
+from rnnsym.numerics.frameworks.parts import Writer
+from rnnsym.numerics.frameworks.readouts import Readout
+from rnnsym.numerics.frameworks.scans import Loop
+from rnnsym.numerics.frameworks.scans_back import WayBack
 from rnnsym.numerics.identifiers import Identifiers
 from rnnsym.numerics.lines import broken, filled
-from rnnsym.numerics.parts import Writer
 from rnnsym.numerics.products import with_named_products
-from rnnsym.numerics.framework_readouts import Readout
-from rnnsym.numerics.scans import Loop
-from rnnsym.numerics.scans_back import WayBack
 from rnnsym.numerics.setting import tuple_of
 from rnnsym.writing.layout import lay_out, style_of
 from rnnsym.writing.plain import plain

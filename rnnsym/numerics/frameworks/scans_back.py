@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from rnnsym.calculus.binding import Assignment, names_in
 from rnnsym.calculus.notation import Adjoint
 from rnnsym.model.expressions import ZERO, Expression, Variable
-from rnnsym.numerics.parts import indented, needs_like
-from rnnsym.numerics.scan_plans import values_of
-from rnnsym.numerics.scans import Loop
+from rnnsym.numerics.frameworks.parts import indented, needs_like
+from rnnsym.numerics.frameworks.scan_plans import values_of
+from rnnsym.numerics.frameworks.scans import Loop
 from rnnsym.numerics.setting import tuple_of
 
 

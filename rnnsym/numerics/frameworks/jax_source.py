@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from rnnsym.calculus.unrolling import StepGraph
-from rnnsym.numerics.framework_helpers import Dialect
-from rnnsym.numerics.framework_modules import Module
-from rnnsym.numerics.framework_printing import JaxPrinter
+from rnnsym.numerics.frameworks.helpers import Dialect
+from rnnsym.numerics.frameworks.modules import Module
+from rnnsym.numerics.frameworks.printing import JaxPrinter
 
 PREPARED = '''
 def prepared(parameters, inputs):

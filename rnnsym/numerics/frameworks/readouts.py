@@ -10,7 +10,7 @@ from rnnsym.calculus.adjoints import pulled_back
 from rnnsym.calculus.binding import names_in
 from rnnsym.calculus.notation import Adjoint
 from rnnsym.model.expressions import ZERO, Expression, Parameter, Variable
-from rnnsym.numerics.parts import Part, Writer, indented, needs_like
+from rnnsym.numerics.frameworks.parts import Part, Writer, indented, needs_like
 from rnnsym.numerics.setting import tuple_of
 
 
