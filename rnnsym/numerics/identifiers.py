@@ -28,6 +28,7 @@ RESERVED = frozenset({
     "room", "rooms", "FEW", "parts", "d_from_the_end", "stretch", "stretch_back", "checkpoints", "going_on",
     "goes_on", "part", "left", "own", "own_value", "starts", "count", "share", "counted", "stop",
     *dir(builtins), *keyword.kwlist, *keyword.softkwlist, *activations, *helpers, *NUMPY,
+    "round_half_up",
 })
 
 
