@@ -1,143 +1,144 @@
 """``python -m benchmarks``: generated gradients against those written by hand and those of frameworks, one thread.
 
-Every contestant's gradients are compared with the plain loop's before it is timed. ``--write`` puts the table into
-``benchmarks/speed.md`` and the numbers into ``benchmarks/speed.json``.
+Every contestant's gradients are compared with the plain loop's before it is timed. ``--write`` puts what was measured
+into ``benchmarks/speed.json`` and renews ``speed.md`` and ``speed.svg``.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
-from threadpoolctl import threadpool_limits
+# One thread for everybody, set before anybody is imported. XLA reads NPROC for the size of its pool.
+for name in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ[name] = "1"
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
-import rnnsym
-from benchmarks import deriving, plain, tuned, tuned_gru
-from benchmarks.frameworks import installed
-from benchmarks.timing import medians, peak_memory
-
-SHAPES = ((1, 3, 5, 3), (1, 100, 5, 3), (1, 100, 8, 32), (32, 100, 32, 64), (32, 1000, 32, 128), (1, 10000, 8, 16))
-CELLS = ("simple", "lstm", "gru")
-AGREEMENT = 1e-12  # relative to the largest entry: two orders of summation of the same doubles
-LONG = 2000  # steps from which interpreted graphs take seconds and are left out
-by_hand = {"simple": tuned.simple, "lstm": tuned.lstm, "gru": tuned_gru.gru}
+PARTS = ("rows", "growth", "deriving", "agreement")
 
 
-def data(network: Any, shape: tuple[int, int, int, int]) -> tuple[dict[str, Any], Any, Any]:
-    """Return parameters, inputs and targets that leave gradients of ordinary size."""
-    (batch, steps, d, n), random = shape, np.random.default_rng(0)
-    sizes = network.shapes(d=d, n=n, k=1).items()
-    parameters = {name: random.normal(0.0, 0.5 / np.sqrt(n), size=size) for name, size in sizes}
-    return parameters, random.normal(size=(batch, steps, d)), random.uniform(size=(batch, 1))
+def arguments() -> argparse.Namespace:
+    """Return the options."""
+    if find_spec("threadpoolctl") is None:
+        raise SystemExit("the benchmarks need threadpoolctl: pip install -e '.[bench]'")
+    from benchmarks.contestants import contestants
+    from benchmarks.rows import CELLS, SHAPES
 
-
-def contestants(cell: str, shape: tuple[int, int, int, int]) -> dict[str, Callable[[], Any]]:
-    """Return all who compute the gradient, ours first."""
-    network = rnnsym.Network(rnnsym.cells[cell])
-    run, (p, x, y) = rnnsym.compile(network), data(network, shape)
-    found: dict[str, Callable[[], Any]] = {
-        "rnnsym": lambda: run.value_and_grad(p, x, y),
-        "plain loop": lambda: plain.loops[cell](p, x, y),
-        "tuned by hand": lambda: by_hand[cell](p, x, y),
-    }
-    slow = ("autograd", "PyTorch loop") if shape[1] > LONG else ()
-    return found | {name: peer(cell, p, x, y) for name, peer in installed().items() if name not in slow}
-
-
-def check(runs: Mapping[str, Callable[[], Any]]) -> None:
-    """Stop where somebody's gradients differ from the plain loop's; a layer's that are joined are left out."""
-    expected = runs["plain loop"]()
-    for name, run in runs.items():
-        loss, gradients = run()
-        pairs = [(loss, expected[0]), *((gradients[key], one) for key, one in expected[1].items() if key in gradients)]
-        for value, one in pairs:
-            error = np.abs(np.asarray(value) - one).max() / max(np.abs(one).max(), 1e-300)
-            if not error <= AGREEMENT:
-                raise SystemExit(f"{name}: a gradient differs from the plain loop's by {error:.1e}")
-
-
-def measure(cell: str, shape: tuple[int, int, int, int], seconds: float) -> dict[str, Any]:
-    """Return one row: seconds of each contestant, and the peak memory of ours and the plain loop's."""
-    runs = contestants(cell, shape)
-    check(runs)
-    memory = {name: peak_memory(runs[name]) for name in ("rnnsym", "plain loop")}
-    return {"cell": cell, "shape": shape, "seconds": medians(runs, seconds), "bytes": memory}
-
-
-def lines(rows: list[dict[str, Any]]) -> list[str]:
-    """Return the table: our milliseconds, and how many times as long each peer takes."""
-    names = list(dict.fromkeys(name for row in rows for name in row["seconds"] if name != "rnnsym"))
-    head = ["cell", "(batch, T, d, n)", "rnnsym, ms", *(f"{name}, ×" for name in names), "memory / plain"]
-    found = ["| " + " | ".join(head) + " |", "|---|---|" + "---:|" * (len(names) + 2)]
-    for row in rows:
-        ours = row["seconds"]["rnnsym"]
-        ratios = [f"{row['seconds'][name] / ours:.2f}" if name in row["seconds"] else "–" for name in names]
-        memory = f"{row['bytes']['rnnsym'] / row['bytes']['plain loop']:.2f}"
-        shape = "(" + ", ".join(map(str, row["shape"])) + ")"
-        found.append(f"| {row['cell']} | {shape} | {ours * 1e3:.3f} | {' | '.join(ratios)} | {memory} |")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure (default: all)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="for each row of the table (default: 5)")
+    parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS, help="rows of these cells only")
+    parser.add_argument("--shapes", nargs="+", metavar="B,T,D,N", type=_shape, default=SHAPES,
+                        help=f"rows of these shapes only, of {' '.join(','.join(map(str, one)) for one in SHAPES)}")
+    parser.add_argument("--peers", nargs="+", metavar="NAME", choices=list(contestants), default=None,
+                        help=f"these contestants and the plain loop only, of {', '.join(map(repr, contestants))}; "
+                             "such rows cannot be written")
+    parser.add_argument("--write", action="store_true", help="renew speed.json, speed.md and speed.svg")
+    parser.add_argument("--fresh", action="store_true", help="with --write: forget what was measured before")
+    found = parser.parse_args()
+    if found.write and found.peers:
+        parser.error("--write needs all contestants: the ratios of a row belong to one run")
+    if found.seconds <= 0:
+        parser.error("--seconds must be positive")
     return found
 
 
-HEAD = """# Speed
+def _shape(text: str) -> tuple[int, ...]:
+    from benchmarks.rows import SHAPES
 
-Loss and gradient of many-to-one networks in float64, one thread: `rnnsym.compile(network).value_and_grad`, and how many
-times as long others take for the same numbers. All contestants of a row ran in turn, in one process; medians. Each
-one's gradients agreed with the plain loop's to 1e-12. Memory is the peak of Python and NumPy against the plain loop's.
-"""
+    for shape in SHAPES:
+        if text == ",".join(map(str, shape)):
+            return shape
+    raise argparse.ArgumentTypeError(f"{text!r} is not a shape of the table")
 
 
 def main() -> None:
     """Measure, print, and write where asked to."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=3.0, help="for each row of the table")
-    parser.add_argument("--cells", nargs="*", choices=CELLS, default=CELLS)
-    parser.add_argument("--deriving", action="store_true", help="measure deriving instead")
-    parser.add_argument("--write", action="store_true", help="put the rows into speed.md and speed.json")
-    options = parser.parse_args()
-    if "PyTorch loop" in installed():
+    options = arguments()
+    from threadpoolctl import threadpool_limits
+
+    from benchmarks import records
+    from benchmarks.contestants import present
+
+    chosen, absent = present(tuple(options.peers) if options.peers else None)
+    for name, reason in absent.items():
+        print(f"left out: {name}: {reason}")
+    if "PyTorch loop" in chosen or "PyTorch layer" in chosen:
         import torch
 
         torch.set_num_threads(1)
+    import scipy.linalg.blas  # noqa: F401  # its BLAS is loaded before the threads are limited
+
+    known = records.stored()
     with threadpool_limits(1):
-        if options.deriving:
-            for name, seconds in deriving.measured(10 * options.seconds).items():
-                print(f"{name:45} {seconds * 1e3:10.3f} ms")
-            return
-        rows = []
-        for cell in options.cells:
-            for shape in SHAPES:
-                rows.append(measure(cell, shape, options.seconds))
-                print(lines(rows)[-1] if len(rows) > 1 else "\n".join(lines(rows)), flush=True)
-    if options.write:
-        write(rows)
+        print(records.described(records.machine()))
+        found = {part: measures[part](options, chosen) for part in options.parts}
+        if options.write:
+            _write(records.merged({} if options.fresh else known, found, records.machine()))
 
 
-def write(rows: list[dict[str, Any]]) -> None:
-    """Put the rows into the table and the numbers; those of cells that were not measured now stay."""
-    place, machine = Path(__file__).parent, f"{platform.machine()}, Python {platform.python_version()}, " \
-        f"NumPy {np.__version__}"
-    measured = {row["cell"] for row in rows}
-    known = json.loads((place / "speed.json").read_text()) if (place / "speed.json").exists() else {"rows": []}
-    kept = [row for row in known["rows"] if row["cell"] not in measured]
-    whole = sorted([*kept, *rows], key=lambda row: CELLS.index(row["cell"]))
-    _replace(place / "speed.md", HEAD + f"Measured on {machine}.\n\n" + "\n".join(lines(whole)) + "\n")
-    _replace(place / "speed.json", json.dumps({"machine": machine, "rows": whole}, indent=1) + "\n")
+def _rows(options: argparse.Namespace, chosen: Mapping[str, Any]) -> list[dict[str, Any]]:
+    from benchmarks import rows
+    from benchmarks.contestants import OURS, PLAIN
+
+    found = []
+    for cell in options.cells:
+        for shape in options.shapes:
+            row = rows.measured(chosen, cell, shape, options.seconds)
+            found.append(row)
+            print(f"\n{cell} {tuple(shape)}, {row['rounds']} rounds", flush=True)
+            for name, seconds in sorted(row["seconds"].items(), key=lambda one: one[1]):
+                others = "".join(f"  {row['ratios'][ours][name]:8.2f} x {ours}" for ours in OURS
+                                 if name in row["ratios"].get(ours, {}))
+                print(f"  {name:14} {seconds * 1e6:12.1f} µs{others}", flush=True)
+            if OURS[0] in row["bytes"]:
+                print(f"  peak memory {row['bytes'][OURS[0]] / row['bytes'][PLAIN]:.2f} x plain loop")
+    return found
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_suffix(path.suffix + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+def _growth(options: argparse.Namespace, chosen: Mapping[str, Any]) -> list[dict[str, Any]]:
+    from benchmarks import growth, records
+
+    found = growth.measured(options.cells, options.seconds, tuple(chosen))
+    print("\n" + "\n".join(records.growth_lines(found)))
+    return found
+
+
+def _deriving(options: argparse.Namespace, chosen: Mapping[str, Any]) -> list[dict[str, Any]]:
+    from benchmarks import deriving, records
+
+    found = deriving.measured(4 * options.seconds)
+    print("\n" + "\n".join(records.deriving_lines(found)))
+    return found
+
+
+def _agreement(options: argparse.Namespace, chosen: Mapping[str, Any]) -> list[dict[str, Any]]:
+    from benchmarks import agreement, records
+
+    found = agreement.measured(tuple(chosen))
+    print("\n" + "\n".join(records.agreement_lines(found)))
+    for kind in ("refused", "wrong"):
+        for line in (line for row in found for line in row[kind]):
+            print(f"{kind}: {line}")
+    return found
+
+
+measures: dict[str, Callable[[argparse.Namespace, Mapping[str, Any]], list[dict[str, Any]]]] = {
+    "rows": _rows, "growth": _growth, "deriving": _deriving, "agreement": _agreement,
+}
+
+
+def _write(whole: dict[str, list[dict[str, Any]]]) -> None:
+    from benchmarks import figure, goals, records
+    from rnnsym.dynamics.style import save_figure
+
+    records.write(whole)
+    save_figure(figure.draw(whole), records.PLACE / "speed.svg")
+    print("\n" + "\n".join(goals.lines(whole)))
 
 
 if __name__ == "__main__":
-    if "JAX jit" in installed():
-        os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
     main()

@@ -1,7 +1,6 @@
 """NumPy tuned by hand: one product for all gates of a step, slopes in bulk, gradients as products over all steps.
 
-One sequence has no batch axis, and its state [x; 1; h] meets all weights in one product; a batch keeps each gate in an
-array of its own and goes back in blocks that stay in the cache.
+A batch keeps each gate in an array of its own and goes back in blocks that stay in the cache.
 """
 
 from __future__ import annotations
@@ -23,35 +22,7 @@ def sigmoid(a: Any) -> None:
     np.divide(1.0, a, out=a)
 
 
-def augmented(inputs: Any, n: int) -> Any:
-    """Return [x; 1; h] of all steps of one sequence, with one more for the last state."""
-    steps, d = inputs.shape[1:]
-    s = np.zeros((steps + 1, d + 1 + n))
-    s[:steps, :d], s[:steps, d] = inputs[0], 1.0
-    return s
-
-
-def simple_one(p: Any, inputs: Any, targets: Any) -> Result:
-    """One sequence through the simple network."""
-    d, n = p["W_i"].shape
-    weights, back = np.concatenate((p["W_i"], p["b"][None], p["W_h"])), p["W_h"].T.copy()
-    s = augmented(inputs, n)
-    h = s[:, d + 1:]
-    tanh = np.tanh
-    for row, o in zip(s[:-1], h[1:], strict=True):
-        row.dot(weights, o)
-        tanh(o, o)
-    loss, do, g = read_out(p, ("W_o", "b_o"), h[-1:], targets)
-    slopes = 1.0 - h[1:] ** 2
-    do, multiply = do[0], np.multiply
-    for da in slopes[::-1]:  # a slope is overwritten by the gradient it makes
-        multiply(do, da, da)
-        da.dot(back, do)
-    whole = s[:-1].T @ slopes
-    return loss, g | {"W_i": whole[:d].copy(), "b": whole[d].copy(), "W_h": whole[d + 1:].copy()}
-
-
-def simple_batch(p: Any, inputs: Any, targets: Any) -> Result:
+def simple(p: Any, inputs: Any, targets: Any) -> Result:
     """A batch through the simple network."""
     (batch, steps, d), n = inputs.shape, len(p["b"])
     x = np.ascontiguousarray(inputs.swapaxes(0, 1))
@@ -79,47 +50,7 @@ def simple_batch(p: Any, inputs: Any, targets: Any) -> Result:
     return loss, g
 
 
-def lstm_one(p: Any, inputs: Any, targets: Any) -> Result:
-    """One sequence through the LSTM; the gates stand in the order i, f, o, g."""
-    d, n = p["W_xi"].shape
-    kinds = [np.concatenate([p[f"{kind}{gate}"].reshape(-1, n) for gate in "ifog"], axis=1)
-             for kind in ("W_x", "b_", "W_h")]
-    weights, back = np.concatenate(kinds), kinds[2].T.copy()
-    s, c = augmented(inputs, n), np.zeros((inputs.shape[1] + 1, n))
-    a, u = np.empty((len(c) - 1, 4 * n)), np.empty((len(c) - 1, n))
-    h, spare = s[:, d + 1:], np.empty(n)
-    multiply, add, tanh = np.multiply, np.add, np.tanh
-    i, f, o, g = np.split(a, 4, axis=1)
-    rows = zip(s[:-1], a, a[:, : 3 * n], i, f, o, g, c[:-1], c[1:], u, h[1:], strict=True)
-    for state, gates, ifo, i_t, f_t, o_t, g_t, c_prev, c_t, u_t, h_t in rows:
-        state.dot(weights, gates)
-        sigmoid(ifo)
-        tanh(g_t, g_t)
-        multiply(f_t, c_prev, c_t)
-        multiply(i_t, g_t, spare)
-        add(c_t, spare, c_t)
-        tanh(c_t, u_t)
-        multiply(o_t, u_t, h_t)
-    loss, dh, gradients = read_out(p, ("W_y", "b_y"), h[-1:], targets)
-    da = np.stack((g * i * (1.0 - i), c[:-1] * f * (1.0 - f), u * o * (1.0 - o), i * (1.0 - g**2)), axis=1)
-    through, dh, dc = o * (1.0 - u**2), dh[0], np.zeros(n)
-    for gates, flat, if_, o_t, g_t, slope, f_t in zip(da[::-1], da.reshape(-1, 4 * n)[::-1], da[::-1, :2], da[::-1, 2],
-                                                  da[::-1, 3], through[::-1], f[::-1], strict=True):
-        del gates
-        multiply(dh, slope, spare)
-        add(dc, spare, dc)
-        multiply(dc, if_, if_)
-        multiply(dh, o_t, o_t)
-        multiply(dc, g_t, g_t)
-        flat.dot(back, dh)
-        multiply(dc, f_t, dc)
-    whole = s[:-1].T @ da.reshape(-1, 4 * n)
-    parts = {"W_x": whole[:d], "b_": whole[d], "W_h": whole[d + 1:]}
-    return loss, gradients | {f"{kind}{gate}": part[..., k * n:(k + 1) * n].copy()
-                              for kind, part in parts.items() for k, gate in enumerate("ifog")}
-
-
-def lstm_batch(p: Any, inputs: Any, targets: Any) -> Result:
+def lstm(p: Any, inputs: Any, targets: Any) -> Result:
     """A batch through the LSTM."""
     (batch, steps, d), n = inputs.shape, len(p["b_i"])
     x = np.ascontiguousarray(inputs.swapaxes(0, 1))
@@ -164,13 +95,3 @@ def lstm_batch(p: Any, inputs: Any, targets: Any) -> Result:
             gradients[f"W_x{name}"] += given.T @ rows
             gradients[f"b_{name}"] += rows.sum(axis=0)
     return loss, gradients
-
-
-def simple(p: Any, inputs: Any, targets: Any) -> Result:
-    """The simple network in the form that fits the batch."""
-    return (simple_one if len(inputs) == 1 else simple_batch)(p, inputs, targets)
-
-
-def lstm(p: Any, inputs: Any, targets: Any) -> Result:
-    """The LSTM in the form that fits the batch."""
-    return (lstm_one if len(inputs) == 1 else lstm_batch)(p, inputs, targets)

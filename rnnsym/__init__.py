@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rnnsym import dynamics, errors, evidence
-    from rnnsym.api import assert_gradient, check, check_claim, check_gradient, compile, derive, derive_bounds
+    from rnnsym.api import assert_gradient, check, check_claim, check_gradient, compile, derive, derive_bounds, emit
     from rnnsym.evidence.verdicts import Verdict
     from rnnsym.model.cells import Cell, cells
     from rnnsym.model.networks import Network
@@ -33,6 +33,7 @@ _homes = {
     "corpora": "rnnsym.model.text",
     "derive": "rnnsym.api",
     "derive_bounds": "rnnsym.api",
+    "emit": "rnnsym.api",
 }
 _modules = ("dynamics", "errors", "evidence")
 
@@ -52,6 +53,7 @@ __all__ = [
     "derive",
     "derive_bounds",
     "dynamics",
+    "emit",
     "errors",
     "evidence",
 ]

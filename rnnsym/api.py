@@ -16,12 +16,13 @@ from rnnsym.evidence.verdicts import Verdict
 from rnnsym.evidence.verification import verify
 from rnnsym.model.networks import Network
 from rnnsym.numerics.compilation import CompiledNetwork, compile_network
+from rnnsym.numerics.targets import emit as emitted
 from rnnsym.writing.bounds import bound_derivation
 from rnnsym.writing.clashes import refuse_clashes
 from rnnsym.writing.derivation import Derivation
 from rnnsym.writing.sections import derivation
 
-__all__ = ["assert_gradient", "check", "check_claim", "check_gradient", "compile", "derive", "derive_bounds"]
+__all__ = ["assert_gradient", "check", "check_claim", "check_gradient", "compile", "derive", "derive_bounds", "emit"]
 
 
 def derive(
@@ -72,15 +73,34 @@ def derive_bounds(network: Network, seed: int = 0) -> Derivation:
     return verify_bounds(bound_derivation(network), seed)
 
 
-def compile(network: Network, backend: str = "numpy") -> CompiledNetwork:
+def compile(network: Network, backend: str = "numpy", *, checkpoints: bool = False) -> CompiledNetwork:
     """L(θ) and ∂L/∂θ as functions of arrays; ``.source`` is the module they run. Errors: see ``CompiledNetwork``.
+
+    With ``checkpoints`` states are kept every √T steps or so, and the way back makes the steps between them again:
+    memory beside the arguments grows as √T, time by a third or so. DerivationError where outputs are fed back or loops
+    are two.
 
     >>> import rnnsym
     >>> run = rnnsym.compile(rnnsym.Network(rnnsym.cells["simple"]))
-    >>> "np.tanh(o_t, out=o_t)" in run.source
+    >>> "tanh(o_t, o_t)" in run.source
     True
     """
-    return compile_network(network, backend)
+    return compile_network(network, backend, checkpoints)
+
+
+def emit(network: Network, target: str = "numpy") -> str:
+    """L(θ) and ∂L/∂θ as the text of a module that imports its library alone: ``"numpy"``, ``"jax"`` or ``"torch"``.
+
+    Each has ``loss``, ``predict`` and ``value_and_grad``, whose way back is the derived recursion: in JAX the rule of a
+    ``custom_vjp``, in PyTorch the ``backward`` of a ``Function``. Nothing needs to be installed for the text.
+    Errors: DerivationError for an unknown target, and for what a module cannot be made of.
+
+    >>> import rnnsym
+    >>> text = rnnsym.emit(rnnsym.Network(rnnsym.cells["simple"]), "jax")
+    >>> "o = jnp.tanh(a)" in text, "slope_a = 1.0 - o**2" in text
+    (True, True)
+    """
+    return emitted(network, target)
 
 
 def check(

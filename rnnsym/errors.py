@@ -44,3 +44,7 @@ class OutputError(RnnsymError):
 
 class CheckError(RnnsymError):
     """A check could not be run at all, which is not the same as a check that failed."""
+
+
+class BackendWarning(UserWarning):
+    """What was asked for runs, but in another way than it was asked for: slower, with the same numbers."""

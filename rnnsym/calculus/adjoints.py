@@ -97,6 +97,17 @@ def adjoint_recursion(graph: StepGraph, *, fused: bool = True, weight: Expressio
     )
 
 
+def pulled_back(
+    assignments: tuple[Assignment, ...], seeds: Mapping[Expression, Expression]
+) -> tuple[tuple[Assignment, ...], Mapping[Expression, Expression]]:
+    """Return the δ of each assigned name, given ∂L/∂name of some as ``seeds``, and ∂L of all names used but not made.
+
+    The sweep goes back over ``assignments`` once: δ of a name is the sum over its uses.
+    """
+    sweep = _sweep(assignments, dict(seeds), carried=())
+    return sweep.adjoints, sweep.leaves
+
+
 def within_step(loop: LoopGraph) -> dict[Variable, Expression]:
     """Return what δ of each state gets from the other states of its own step."""
     return {a.target.variable: a.value for a in _sweep(loop.cell, {}, carried=loop.states).adjoints

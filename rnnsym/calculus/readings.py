@@ -7,6 +7,7 @@ Truncated backpropagation keeps the paths of at most κ steps (Williams, Peng 19
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from sympy import Integer, Max, Min, Rational, Symbol
@@ -39,6 +40,7 @@ def kept_uses(graph: StepGraph) -> Symbol:
     return Symbol(_unused(graph, COUNTS), integer=True, positive=True)
 
 
+@lru_cache(maxsize=64)
 def _unused(graph: StepGraph, wishes: tuple[str, ...]) -> str:
     equations = (*graph.cell, *graph.readout)
     used = {name.name for a in equations for name in (a.target, *names_in(a.value))}

@@ -166,14 +166,19 @@ def code(
     topology: TopologyOption = None,
     loss: LossOption = None,
     layers: LayersOption = 1,
+    target: Annotated[
+        str, typer.Option("--target", help="numpy, jax or torch: what the module runs on. The text needs none of them.")
+    ] = "numpy",
     output: OutputOption = None,
 ) -> int:
-    """Print the NumPy module that computes the loss and its gradient."""
+    """Print the module that computes the loss and its gradient, for NumPy, JAX or PyTorch."""
     import rnnsym
-    from rnnsym.cli.inputs import chosen_network
+    from rnnsym.cli.inputs import chosen_network, one_of
     from rnnsym.cli.outputs import deliver
+    from rnnsym.numerics.targets import targets
 
-    deliver(rnnsym.compile(chosen_network(cell, network, topology, loss, layers)).source, output)
+    one_of("--target", target, tuple(targets))
+    deliver(rnnsym.emit(chosen_network(cell, network, topology, loss, layers), target), output)
     return 0
 
 

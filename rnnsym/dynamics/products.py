@@ -17,14 +17,15 @@ from rnnsym.calculus.jacobians import jacobian
 from rnnsym.calculus.notation import StepBlock
 from rnnsym.calculus.paths import Block, step_blocks
 from rnnsym.calculus.unrolling import StepGraph
-from rnnsym.dynamics.trajectories import Trajectories, Values, follow
+from rnnsym.dynamics.trajectories import Trajectories, Values, follow, wide
 from rnnsym.errors import DataError
 from rnnsym.model.activations import activations
-from rnnsym.model.evaluation import evaluate
 from rnnsym.model.expressions import Elementwise, Expression, IdentityMatrix, Numeral, Parameter, t
 from rnnsym.model.networks import Network
+from rnnsym.model.stacking import flattened, rank_of, with_axes
 
 Float = NDArray[np.float64]
+TOGETHER = 2**18  # entries of Jacobians that are evaluated at a time: two megabytes stay in the cache
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class GradientProducts:
     exactly zero. ``log_linear`` is the same for the linear network, (T + 1,): the cell without its outermost function.
     ``log_bound`` is k ln(γ σ_max), (T + 1,), γ the largest slope of that function: no product exceeds it. Both are
     None where the state is not one function of an affine map of the state before (gates, several states) or, the
-    bound, where the slope has none. (Pascanu, Mikolov, Bengio 2013, section 2.1.)
+    bound, where the slope has none. Of m networks each array has their axis in front, (m, …). (Pascanu, Mikolov,
+    Bengio 2013, section 2.1.)
     """
 
     log_norms: Float
@@ -51,8 +53,11 @@ class GradientProducts:
 def gradient_products(network: Network, parameters: Any, inputs: Any, initial_state: Any = None) -> GradientProducts:
     """‖∂s_T/∂s_{T−k}‖₂ for k = 0 … T, as natural logarithms, s the stack of all states.
 
-    Arguments as for ``follow``. A norm is exact up to the rounding of the product: cancellation
-    between its directions (‖J_T ⋯ J_1‖ far below ∏ ‖J_t‖) costs as many digits as it does in any product of floats.
+    ``inputs`` (batch, T, d), or (T, d) for one sequence; ``initial_state`` as for ``rnnsym.compile``. Parameters that
+    have one more axis each, (m, *shape), are those of m networks of one kind, which are followed together, each along
+    its own sequences: every other argument then has that axis in front. A norm is exact up to the rounding of the
+    product: cancellation between its directions (‖J_T ⋯ J_1‖ far below ∏ ‖J_t‖) costs as many digits as it does in any
+    product of floats.
     Errors: DataError for arguments that do not fit, and for a Jacobian that is not finite.
 
     >>> from rnnsym.model.cells import Cell
@@ -63,58 +68,69 @@ def gradient_products(network: Network, parameters: Any, inputs: Any, initial_st
     -100.0
     """
     trajectories = follow(network, parameters, inputs, initial_state)
-    norms = np.array([log_product_norms(factors) for factors in _jacobians(trajectories)])
-    linear, bound = _references(trajectories, norms.shape[1] - 1)
-    return GradientProducts(norms[0] if trajectories.single else norms, linear, bound)
+    norms = log_product_norms(_jacobians(trajectories))
+    return GradientProducts(trajectories.arguments.without_batch(norms), *_references(trajectories))
 
 
 def step_jacobians(network: Network, parameters: Any, inputs: Any, initial_state: Any = None) -> Float:
     """J_t = ∂s_t/∂s_{t−1} for t = 1 … T, (T, N, N) or (batch, T, N, N), J[i, j] = ∂s_{t,i}/∂s_{t−1,j}.
 
     s stacks all states in the order of ``network.states``, N entries together; J_t is the Jacobian of the composed step
-    map, in which routes within the step (h through c) are contained. Arguments and errors as ``gradient_products``.
+    map, in which routes within the step (h through c) are contained. Arguments and errors as ``gradient_products``;
+    of several networks, all have their axis in front.
     """
     trajectories = follow(network, parameters, inputs, initial_state)
-    found = _jacobians(trajectories)
-    return found[0] if trajectories.single else found
+    return np.asarray(trajectories.arguments.without_batch(_jacobians(trajectories)))
 
 
 def log_product_norms(factors: Any) -> Float:
-    """‖A_T A_{T−1} ⋯ A_{T−k+1}‖₂ for k = 0 … T, as natural logarithms, (T + 1,), −∞ for zero.
+    """‖A_T A_{T−1} ⋯ A_{T−k+1}‖₂ for k = 0 … T, as natural logarithms, (…, T + 1), −∞ for zero.
 
-    ``factors`` are A_1 … A_T, (T, N, N). Each factor and each partial product is divided by a power of two, and the
+    ``factors`` are A_1 … A_T, (…, T, N, N). Each factor and each partial product is divided by a power of two, and the
     exponents are added up as integers.
     """
-    scaled = [scale_to_one(factor) for factor in np.asarray(factors, dtype=np.float64)[::-1]]
-    size = len(factors[0])
-    product, exponent = np.eye(size), 0
-    products, exponents = [product], [0]
-    for factor, power in scaled:
-        product, own = scale_to_one(product @ factor)
-        exponent += power + own
-        products.append(product)
-        exponents.append(exponent)
-    norms = np.linalg.norm(np.array(products), 2, axis=(1, 2))
+    given = np.moveaxis(np.asarray(factors, dtype=np.float64), -3, 0)
+    products = np.empty((len(given) + 1, *given.shape[1:]))
+    exponents = np.zeros(products.shape[:-2], dtype=np.int64)
+    products[0] = np.eye(given.shape[-1])
+    for lag, factor in enumerate(given[::-1], start=1):
+        scaled, power = scale_to_one(factor, axes=2)
+        products[lag], own = scale_to_one(products[lag - 1] @ scaled, axes=2)
+        exponents[lag] = exponents[lag - 1] + power + own
+    norms = np.linalg.svd(products, compute_uv=False)[..., 0]
     with np.errstate(divide="ignore"):
-        return np.asarray(np.log(norms) + np.array(exponents) * np.log(2.0))
+        return np.asarray(np.moveaxis(np.log(norms) + exponents * np.log(2.0), 0, -1))
 
 
-def scale_to_one(array: Float) -> tuple[Float, int]:
-    """Return (array / 2^e, e) with the largest entry in [½, 1); e = 0 for an array of zeros."""
-    exponent = int(np.frexp(np.abs(array).max(initial=0.0))[1])
-    return np.ldexp(array, -exponent), exponent
+def scale_to_one(array: Float, axes: int) -> tuple[Float, Any]:
+    """Return (array / 2^e, e), the largest entry of each item in [½, 1); e = 0 for an item of zeros.
+
+    An item is what the last ``axes`` axes span; the e have the axes in front of these.
+    """
+    exponent = np.frexp(np.abs(flattened(array, axes)).max(axis=-1, initial=0.0))[1]
+    return np.ldexp(array, -with_axes(exponent, axes)), exponent
 
 
 def _jacobians(trajectories: Trajectories) -> Float:
-    """Return the one-step Jacobians of all sequences, (batch, T, N, N)."""
+    """Return the one-step Jacobians of all sequences, (*leading, T, N, N)."""
     blocks, places = step_blocks(trajectories.graph.only_loop()), _places(trajectories)
+    size, leading = sum(trajectories.state_lengths), trajectories.arguments.leading
+    found = np.zeros((trajectories.steps, *leading, size, size))
+    at_a_time = max(1, TOGETHER // max(1, found[0].size))
     with np.errstate(all="ignore"):
-        found = np.array([[_stacked(trajectories, blocks, places, values) for values in sequence]
-                          for sequence in trajectories.sequences])
-    if not np.isfinite(found).all():
-        step = int(np.argwhere(~np.isfinite(found))[0][1]) + 1
-        raise DataError(f"the Jacobian of step {step} is not finite: use smaller weights or inputs")
-    return found
+        for start in range(0, trajectories.steps, at_a_time):
+            chosen = slice(start, start + at_a_time)
+            _fill(found[chosen], trajectories, blocks, places, trajectories.at(chosen))
+    _refuse_what_is_not_finite(trajectories, found)
+    return np.moveaxis(found, 0, len(leading))
+
+
+def _refuse_what_is_not_finite(trajectories: Trajectories, found: Float) -> None:
+    bad = np.argwhere(~np.isfinite(found).all(axis=(-2, -1)))
+    if len(bad):
+        step, *at = bad[0].tolist()
+        raise DataError(f"the Jacobian of step {step + 1}{trajectories.arguments.place(tuple(at))} is not finite: use "
+                        "smaller weights or inputs")
 
 
 def _places(trajectories: Trajectories) -> dict[Expression, slice]:
@@ -127,17 +143,16 @@ def _places(trajectories: Trajectories) -> dict[Expression, slice]:
     return places
 
 
-def _stacked(
-    trajectories: Trajectories, blocks: tuple[Block, ...], places: dict[Expression, slice], step: Values
-) -> Float:
-    size = max(place.stop for place in places.values())
-    values, stacked = dict(step), np.zeros((size, size))
+def _fill(
+    found: Float, trajectories: Trajectories, blocks: tuple[Block, ...], places: dict[Expression, slice], values: Values
+) -> None:
+    """Write the blocks of some steps, (steps, *leading, N, N)."""
     for block in blocks:  # a state computed earlier in the step stands in later blocks as its own block's symbol
-        value = evaluate(block.value, values.__getitem__, trajectories.arithmetic)
-        values[StepBlock(block.of, block.by)] = value
-        target = stacked[places[block.of], places[block.by]]
-        target[...] = np.reshape(value, target.shape)
-    return stacked
+        name = StepBlock(block.of, block.by)
+        values[name] = trajectories.evaluate(block.value, values)
+        target = found[..., places[block.of], places[block.by]]
+        own = np.ndim(values[name]) - rank_of(block.value)
+        target[...] = np.reshape(values[name], (*np.shape(values[name])[:own], *target.shape[-2:]))
 
 
 @dataclass(frozen=True)
@@ -175,17 +190,18 @@ def affine_step(graph: StepGraph) -> AffineStep | None:
     return AffineStep(matrix, function)
 
 
-def _references(trajectories: Trajectories, steps: int) -> tuple[Float | None, Float | None]:
-    """Return ln ‖A^k‖ and k ln(γ ‖A‖) for k = 0 … T, each None where it is not defined."""
-    affine = affine_step(trajectories.graph)
+def _references(trajectories: Trajectories) -> tuple[Float | None, Float | None]:
+    """Return ln ‖A^k‖ and k ln(γ ‖A‖) for k = 0 … T, each None where it is not defined; one a network."""
+    affine, steps = affine_step(trajectories.graph), trajectories.steps
     if affine is None:
         return None, None
-    weights, length = trajectories.sequences[0][0], trajectories.state_lengths[0]
-    matrix = np.reshape(evaluate(affine.matrix, weights.__getitem__, trajectories.arithmetic), (length, length))
-    linear = log_product_norms(np.broadcast_to(matrix, (steps, length, length)))
+    matrix, length = trajectories.evaluate(affine.matrix, trajectories.parameters), trajectories.state_lengths[0]
+    networks = trajectories.arguments.leading[:-1]
+    matrix = np.reshape(wide(matrix, (*networks, 1), affine.matrix), (*networks, 1, length, length))
+    linear = log_product_norms(np.broadcast_to(matrix, (*networks, steps, length, length)))
     slope = affine.slope_bound
     if slope is None:
         return linear, None
     with np.errstate(divide="ignore"):
-        rate = np.log(slope) + log_product_norms(matrix[None])[1]
-    return linear, np.concatenate([[0.0], np.arange(1, steps + 1) * rate])
+        rate = np.log(slope) + log_product_norms(matrix)[..., 1:]
+    return linear, np.concatenate([np.zeros((*networks, 1)), np.arange(1, steps + 1) * rate], axis=-1)

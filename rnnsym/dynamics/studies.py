@@ -80,7 +80,7 @@ def study_products(
     """
     chosen = draws or Draws()
 
-    def measure(parameters: Any, inputs: Float, _: Float) -> tuple[Float, ...]:
+    def measure(parameters: Any, inputs: Any, _: Any) -> tuple[Float, ...]:
         found = gradient_products(network, parameters, inputs)
         return (found.log_norms,) if found.log_linear is None else (found.log_norms, found.log_linear)
 
@@ -105,7 +105,7 @@ def study_contributions(
     if not name:
         raise DataError(f"the cell {network.cell.name} has no recurrent weight: name the parameter to follow")
 
-    def measure(parameters: Any, inputs: Float, targets: Float) -> tuple[Float, ...]:
+    def measure(parameters: Any, inputs: Any, targets: Any) -> tuple[Float, ...]:
         found = path_contributions(network, parameters, inputs, targets, wrt=(name,))
         return found.log_norms[name], found.shares(name)
 
@@ -113,27 +113,27 @@ def study_contributions(
     return ContributionStudy(tuple(radii), name, sizes["n"], chosen, norms, shares)
 
 
-Measure = Callable[[Any, Float, Float], tuple[Float, ...]]
+Measure = Callable[[Any, Any, Any], tuple[Float, ...]]
 
 
 def _bands(
     network: Network, sizes: Mapping[str, int], radii: Sequence[float], draws: Draws, measure: Measure
 ) -> tuple[Band, ...]:
-    """Return one band for each array that ``measure`` answers; every radius sees the same draws."""
+    """Return one band for each array that ``measure`` answers, one row a draw; every radius sees the same draws."""
     if draws.count < 1 or not len(radii):
         raise DataError(f"a study needs at least one draw and one radius, but has {draws.count} and {len(radii)}")
     seeds = range(draws.seed * draws.count, (draws.seed + 1) * draws.count)
-    found = [[_measured(network, sizes, radius, seed, draws, measure) for seed in seeds] for radius in radii]
-    return tuple(order_statistics(np.array([[one[place] for one in row] for row in found]))
-                 for place in range(len(found[0][0])))
+    drawn = [draw_parameters(network, sizes, seed) for seed in seeds]
+    pairs = [draw_inputs(network, sizes, seed, steps=draws.steps, scale=draws.input_scale) for seed in seeds]
+    inputs, targets = (np.stack([pair[place] for pair in pairs]) for place in (0, 1))
+    found = [measure(_scaled(network, drawn, radius), inputs, targets) for radius in radii]
+    return tuple(order_statistics(np.array(each)) for each in zip(*found, strict=True))
 
 
-def _measured(
-    network: Network, sizes: Mapping[str, int], radius: float, seed: int, draws: Draws, measure: Measure
-) -> tuple[Float, ...]:
-    parameters = with_spectral_radius(network, draw_parameters(network, sizes, seed), radius)
-    inputs, targets = draw_inputs(network, sizes, seed, steps=draws.steps, scale=draws.input_scale)
-    return measure(parameters, inputs, targets)
+def _scaled(network: Network, drawn: list[dict[str, Float]], radius: float) -> dict[str, Float]:
+    """The parameters of all draws with one spectral radius, stacked: {name: (draws, *shape)}."""
+    scaled = [with_spectral_radius(network, parameters, radius) for parameters in drawn]
+    return {name: np.stack([one[name] for one in scaled]) for name in scaled[0]}
 
 
 def order_statistics(values: Float) -> Band:

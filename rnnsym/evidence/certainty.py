@@ -41,9 +41,14 @@ FACTORS = 4  # of a compared product: a row, two Jacobians, an immediate derivat
 
 def number_of_cases(graph: StepGraph) -> int:
     """Return how many functions with cases take part, whose slope is one number here and another there."""
-    nodes = [node for a in (*graph.cell, *graph.readout, graph.step_loss) for node in walk(a.value)]
+    return sum(_cases(a.value) for a in (*graph.cell, *graph.readout, graph.step_loss))
+
+
+@cache
+def _cases(expression: Any) -> int:
     return sum(isinstance(node, Selection | Extremum)
-               or (isinstance(node, Elementwise) and bool(activations[node.function].kinks)) for node in nodes)
+               or (isinstance(node, Elementwise) and bool(activations[node.function].kinks))
+               for node in walk(expression))
 
 
 def draws_of_cases(cases: int) -> int:
@@ -73,6 +78,7 @@ def error_exponent(graph: StepGraph, size: int, compared: int) -> int:
     return int(PRIME.bit_length() - 1 - wrong.bit_length())
 
 
+@cache
 def _degree(expression: Any, length: int) -> int:
     """A bound on the degrees of numerator and denominator together; sums over ``length`` entries share denominators."""
     if isinstance(expression, Named) or not expression.args:

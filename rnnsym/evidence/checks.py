@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,7 @@ from rnnsym.evidence.reports import Finding, Report, Witness
 from rnnsym.evidence.trials import OPTIONAL, Budget, Progress, Trials, known_dtype
 from rnnsym.evidence.verification import WITNESS, verify
 from rnnsym.model.networks import Network
-from rnnsym.numerics.compilation import compile_network
+from rnnsym.numerics.compilation import CompiledNetwork, compile_network
 from rnnsym.writing.sections import derivation
 
 EXAMPLES = 60  # all designs, and as many drawn ones: every scale, T = 1 … 7 and padded batches several times over
@@ -155,7 +156,29 @@ def _with_inputs(subject: Subject) -> Function:
     """Our own code, asked for ∂L/∂x_t and ∂L/∂h_0, too: what each step contributes, by itself."""
     inputs = ["inputs"] if has_input_at_each_step(subject.network) else []
     wanted = [*(p.name for p in subject.network.parameters), *inputs, *(f"{name}_0" for name in free_starts(subject))]
-    return partial(compile_network(subject.network).value_and_grad, wrt=tuple(wanted))
+    return partial(both_codes(compile_network(subject.network)), wrt=tuple(wanted))
+
+
+def both_codes(run: CompiledNetwork) -> Function:
+    """Return ``value_and_grad`` as the mean of what the code for every size and that for a call's own sizes find.
+
+    One sequence may run code of its own, by which the other would never be judged; an error of either is half an error
+    of their mean, and where both are one code the mean is its answer to the last bit.
+    """
+    general = replace(run, forms=False)
+
+    def value_and_grad(
+        parameters: Any, inputs: Any, targets: Any, initial_state: Any = None, lengths: Any = None,
+        wrt: Any = None, *, target_lengths: Any = None,
+    ) -> tuple[float, dict[str, Any]]:
+        given = (parameters, inputs, targets, initial_state, lengths, wrt)
+        loss, gradients = run.value_and_grad(*given, target_lengths=target_lengths)
+        if lengths is not None or len(inputs) > 1:
+            return loss, gradients
+        other, others = general.value_and_grad(*given, target_lengths=target_lengths)
+        return (loss + other) / 2, {name: (value + others[name]) / 2 for name, value in gradients.items()}
+
+    return value_and_grad
 
 
 def _exact_witness(network: Network, seed: int, budget: Budget) -> tuple[Witness, list[Finding], list[str]]:

@@ -16,17 +16,19 @@ import numpy as np
 from flint import arb, ctx
 
 from rnnsym.evidence.balls import BITS, Ball, ball_numbers
-from rnnsym.evidence.differences import NOISE, Extended, ReferenceLoss, Slope
+from rnnsym.evidence.differences import NOISE, Extended
 from rnnsym.evidence.enclosures import Enclosure, Subject, sizes_of
 from rnnsym.evidence.examples import Example
 from rnnsym.evidence.judging import Tally
+from rnnsym.evidence.references import extended, reference_losses
 from rnnsym.evidence.reports import Finding, Witness
-from rnnsym.evidence.sequences import OwnEquations, sequence_of
+from rnnsym.evidence.sequences import OwnEquations, alike, sequence_of, stacked_sequences
 from rnnsym.model.activations import activations
 from rnnsym.model.evaluation import Arithmetic, Array, choose, entrywise, evaluate
-from rnnsym.model.expressions import Comparison, Elementwise, Extremum, Selection, walk
+from rnnsym.model.expressions import Comparison, Elementwise, Extremum, Parameter, Selection, walk
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
+from rnnsym.model.stacking import evaluate_stacked
 from rnnsym.numerics.arrays import Float
 
 SMALLEST_WEIGHT = 0.5  # of an entry in the direction along which a gradient is compared
@@ -91,14 +93,16 @@ def _along(enclosure: Enclosure, name: str, way: Float) -> tuple[float, float]:
 
 
 def _differences(subject: Subject, example: Example, enclosure: Enclosure) -> Comparisons:
-    references = [ReferenceLoss(subject.graph, example, number) for number in range(len(example.inputs))]
-    for parameter in subject.network.parameters:
-        way = direction(parameter.name, example.parameters[parameter.name].shape)
-        slopes = [reference.slope(parameter, way) for reference in references]
-        found = Slope(sum(s.value for s in slopes) / len(slopes), sum(s.error for s in slopes) / len(slopes))
+    parameters = subject.network.parameters
+    ways = {p: direction(p.name, example.parameters[p.name].shape) for p in parameters}
+    slopes = [reference.slopes([{p: way} for p, way in ways.items()])
+              for reference in reference_losses(subject.graph, example)]
+    values, errors = (np.concatenate([getattr(one, name) for one in slopes]).mean(axis=0)
+                      for name in ("values", "errors"))
+    for (parameter, way), value, error in zip(ways.items(), values.tolist(), errors.tolist(), strict=True):
         exact, bound = _along(enclosure, parameter.name, way)
-        if found.error <= max(SETTLED * abs(found.value), UNSETTLED * NOISE) and not np.isnan(bound):
-            yield parameter.name, abs(found.value - exact), found.error + bound
+        if error <= max(SETTLED * abs(value), UNSETTLED * NOISE) and not np.isnan(bound):
+            yield parameter.name, abs(value - exact), error + bound
 
 
 def is_analytic(network: Network) -> bool:
@@ -129,27 +133,34 @@ _complex_functions: Mapping[str, Callable[[Array], Array]] = MappingProxyType({
 
 
 def _complex_number(value: Any) -> Any:
-    return np.clongdouble(Extended(int(value.p)) / Extended(int(value.q)) if hasattr(value, "q") else value)
+    return np.clongdouble(extended(value))
 
 
 def _complex_step(subject: Subject, example: Example, enclosure: Enclosure) -> Comparisons:
-    for parameter in subject.network.parameters:
-        way = direction(parameter.name, example.parameters[parameter.name].shape)
-        slopes = []
-        for number in range(len(example.inputs)):
-            sequence = sequence_of(subject.network, example, number)
-            arithmetic = Arithmetic(
-                _complex_number, lambda name, value: _complex_functions[name](np.asarray(value)),
-                sizes_of(subject, example, sequence), choose, lambda vector: vector.real.max())
-            leaves = {leaf: np.asarray(value, dtype=np.clongdouble) for leaf, value in sequence.leaves.items()}
-            leaves[parameter] = leaves[parameter] + 1j * IMAGINARY_STEP * way
-            own = OwnEquations(subject.network, sequence, partial(evaluate, arithmetic=arithmetic))
-            with np.errstate(all="ignore"):
-                slopes.append(float(np.imag(own.loss(leaves)) / IMAGINARY_STEP))
+    ways = {p: direction(p.name, example.parameters[p.name].shape) for p in subject.network.parameters}
+    groups = alike(subject.network, example)
+    values = np.concatenate([_complex_slopes(subject, example, numbers, ways) for numbers in groups]).mean(axis=0)
+    for (parameter, way), value in zip(ways.items(), values.tolist(), strict=True):
         exact, bound = _along(enclosure, parameter.name, way)
-        value = float(np.mean(slopes))
         if np.isfinite(value) and not np.isnan(bound):
             yield parameter.name, abs(value - exact), bound
+
+
+def _complex_slopes(
+    subject: Subject, example: Example, numbers: tuple[int, ...], ways: Mapping[Parameter, Float]
+) -> Float:
+    """The slopes of some sequences' losses along each parameter's way, (sequences, parameters), in one stack."""
+    sequence = stacked_sequences(subject.network, example, numbers)
+    arithmetic = Arithmetic(_complex_number, lambda name, value: _complex_functions[name](np.asarray(value)),
+                            sizes_of(subject, example, sequence), choose, lambda vector: vector.real.max(axis=-1))
+    leaves = {leaf: np.asarray(value, dtype=np.clongdouble) for leaf, value in sequence.leaves.items()}
+    for place, (parameter, way) in enumerate(ways.items()):
+        leaves[parameter] = np.repeat(leaves[parameter], len(ways), axis=1)
+        leaves[parameter][:, place] += 1j * IMAGINARY_STEP * way
+    own = OwnEquations(subject.network, sequence, partial(evaluate_stacked, arithmetic=arithmetic))
+    with np.errstate(all="ignore"):
+        slopes = np.imag(own.loss(leaves)) / IMAGINARY_STEP
+    return np.broadcast_to(slopes, (len(numbers), len(ways))).astype(np.float64)
 
 
 def _forward(subject: Subject, example: Example, enclosure: Enclosure) -> Comparisons:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,7 @@ class Prover:
             yield left, zeros_like(left) if after == ZERO else place.value(after.xreplace(index))
 
 
+@lru_cache(maxsize=64)
 def parameters_of_loop(graph: StepGraph, place: int) -> tuple[Parameter, ...]:
     """The parameters that enter in the steps of a loop."""
     return tuple(adjoint_recursion(graph, fused=not graph.network.feeds_back).loops[place].step_gradients)

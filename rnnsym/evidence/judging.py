@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from rnnsym.evidence.differences import ReferenceLoss
 from rnnsym.evidence.enclosures import Deviation, Enclosure, Subject, deviation, enclosed_gradient
 from rnnsym.evidence.examples import Example
+from rnnsym.evidence.references import reference_losses
 from rnnsym.evidence.reports import Finding
 from rnnsym.numerics.arrays import Float
 
@@ -86,8 +86,8 @@ def judge(
     enclosure: Enclosure | None = None,
 ) -> Judgement:
     """Call ``function`` on ``example`` and compare what it returns; OutsideDomainError where there is nothing to."""
-    references = [ReferenceLoss(subject.graph, example, sequence) for sequence in range(len(example.inputs))]
-    losses = [reference.value().loss for reference in references]
+    references = reference_losses(subject.graph, example)
+    losses = np.concatenate([reference.losses for reference in references])
     if not np.isfinite(losses).all() or any(reference.near_jump for reference in references):
         raise OutsideDomainError
     enclosure = enclosed_gradient(subject, example, dtype) if enclosure is None else enclosure

@@ -16,19 +16,10 @@ from rnnsym.calculus import notation as no
 from rnnsym.calculus.binding import Assignment, names_in
 from rnnsym.errors import CheckError
 from rnnsym.evidence.tangents import contract, reshaped, tangents_of, with_tangents
-from rnnsym.model.evaluation import Arithmetic, Array, evaluate
-from rnnsym.model.expressions import Expression, Named, Variable
+from rnnsym.model.evaluation import Arithmetic, Array, evaluate, whole_number
+from rnnsym.model.expressions import Expression, Variable
 
 Group = Callable[[Any], Any]
-
-
-def shared(expression: Expression, names: dict[Any, Any]) -> Expression:
-    """Return ``expression`` with equal names as one object: to look up a name is then no comparison of trees."""
-    if isinstance(expression, Named):
-        return names.setdefault(expression, expression)
-    args = [shared(arg, names) if isinstance(arg, Expression) else arg for arg in expression.args]
-    same = all(new is old for new, old in zip(args, expression.args, strict=True))
-    return expression if same else type(expression)(*args)
 
 
 class Quantities:
@@ -53,8 +44,7 @@ class Quantities:
         draw: Callable[[Any], Array],
         counts: Mapping[Any, Any],
     ) -> None:
-        names: dict[Any, Any] = {}
-        self.assignments = tuple(Assignment(shared(a.target, names), shared(a.value, names)) for a in assignments)
+        self.assignments = tuple(assignments)
         self.arithmetic, self.counts = arithmetic, counts
         self._loss, self._states, self._number, self._draw = loss, tuple(states), number, draw
         self._values: dict[Any, Array] = dict(leaves)
@@ -95,7 +85,7 @@ class Quantities:
 
     def _sum(self, node: no.SumOverSteps) -> Array:
         _, index, lower, upper = node.args
-        steps = range(*(int(bound.subs(self.counts)) for bound in (lower, upper + 1)))
+        steps = range(whole_number(lower, self.counts), whole_number(upper, self.counts) + 1)
         terms = [self.value(node.term.xreplace({**self.counts, index: Integer(step)})) for step in steps]
         return sum(terms[1:], terms[0]) if terms else self._zeros(node.shape)
 
@@ -122,7 +112,7 @@ class Quantities:
     def _along_product(self, row: tuple[int, Any], node: no.DescendingProduct) -> tuple[int, Any]:
         """Contract a row with a product; products that begin alike share their rows, the longest found so far leads."""
         factor, index, begin, end = node.args
-        first, last = (int(bound.subs(self.counts)) for bound in (begin, end))
+        first, last = (whole_number(bound, self.counts) for bound in (begin, end))
         way = 1 if isinstance(node, no.AscendingProduct) else -1
         count = (last - first) * way + 1
         rows = self._products.setdefault((row[0], factor, first), [row])

@@ -44,6 +44,27 @@ def sequence_of(network: Network, example: Example, number: int) -> Sequence:
     return Sequence(counts, leaves)
 
 
+def alike(network: Network, example: Example) -> list[tuple[int, ...]]:
+    """The numbers of an example's sequences, those of as many steps together: they can be stacked."""
+    groups: dict[Any, tuple[int, ...]] = {}
+    for number in range(len(example.inputs)):
+        counts = tuple(_counts(network, example, number).values())
+        groups[counts] = (*groups.get(counts, ()), number)
+    return list(groups.values())
+
+
+def stacked_sequences(network: Network, example: Example, numbers: tuple[int, ...]) -> Sequence:
+    """Return sequences that are alike as one, whose leaves have two leading axes.
+
+    The first goes over the sequences, and has length 1 for parameters; the second, of length 1, is there for what
+    each sequence is evaluated with.
+    """
+    sequences = [sequence_of(network, example, number) for number in numbers]
+    leaves = {leaf: np.stack([one.leaves[leaf] for one in sequences])[:, None] for leaf in sequences[0].leaves}
+    leaves |= {p: np.asarray(example.parameters[p.name])[None, None] for p in network.parameters}
+    return Sequence(sequences[0].counts, leaves)
+
+
 def _counts(network: Network, example: Example, number: int) -> dict[Any, int]:
     topology = network.shape_of_steps
     steps = example.targets.shape[1] if topology.feeds_back else 1 if topology.one_input else example.inputs.shape[1]

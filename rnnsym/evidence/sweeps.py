@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnnsym.calculus.adjoints import AdjointRecursion, LoopRecursion
+from rnnsym.calculus.notation import Adjoint
 from rnnsym.calculus.unrolling import BACK, LoopGraph, StepGraph
 from rnnsym.evidence.sequences import Sequence
 from rnnsym.model.evaluation import Arithmetic, Array, evaluate
@@ -23,13 +24,15 @@ Place = tuple[int | None, int | None]  # number of the loop and step of it; the 
 class Numbers:
     """How the leaves enter; slopes may be numbers of another kind than values, at a kink.
 
-    ``settle`` is told each state and each adjoint that goes from one step to another.
+    ``settle`` is told each state and each adjoint that goes from one step to another, ``bind`` each quantity and its
+    name: a variable at its step, or the adjoint of one.
     """
 
     array: Any
     forward: Arithmetic
     backward: Arithmetic
     settle: Callable[[Array], Array] = lambda array: array
+    bind: Callable[[Array, Expression], Array] = lambda array, name: array
 
 
 class Sweep:
@@ -112,7 +115,7 @@ class Sweep:
             now = dict(self.parameters) | self._read(loop, step)
             now |= {state.at(loop.before): value for state, value in states.items()}
             for a in loop.cell:
-                now[a.target] = self._value(a.value, now)
+                now[a.target] = self.numbers.bind(self._value(a.value, now), a.target.at(step))
             states = {state: self.numbers.settle(now[state]) for state in loop.states}
             now |= states
             self.tapes[number][step] = now
@@ -156,9 +159,9 @@ class Sweep:
                 seen = {s: s if step is not None else s.at(loop.last(steps)) for s in loop.states}
                 now |= {seen[s]: self.tapes[number][places[s]][s] for s in loop.states}
         for a in self.graph.readout:
-            now[a.target] = self._value(a.value, now)
+            now[a.target] = self.numbers.bind(self._value(a.value, now), a.target.at(step))
         for a in self.recursion.readout:
-            now[a.target] = self._slope(a.value, now)
+            now[a.target] = self.numbers.bind(self._slope(a.value, now), Adjoint(a.target.variable.at(step)))
         for parameter, value in self.recursion.readout_gradients.items():
             self.terms[parameter][None, step] = self._slope(value, now)
         for state, value in self.recursion.final.items():
@@ -184,7 +187,8 @@ class Sweep:
             value = None if a.value == ZERO else self._slope(a.value, now, number, step)
             parts = [part for part in (carried.get(variable), self.arriving.get((variable, step)), value)
                      if part is not None]
-            now[a.target] = sum(parts[1:], parts[0]) if parts else self.zeros(np.shape(now[variable]))
+            whole = sum(parts[1:], parts[0]) if parts else self.zeros(np.shape(now[variable]))
+            now[a.target] = self.numbers.bind(whole, Adjoint(variable.at(step)))
         for parameter, value in loop.step_gradients.items():
             self.terms[parameter][number, step] = self._slope(value, now, number, step)
         if loop.input != ZERO and getattr(loop.graph.loop.reads, "name", "") == "x":

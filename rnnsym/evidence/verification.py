@@ -18,6 +18,7 @@ from rnnsym.evidence.induction import Prover, parameters_of_loop, zeros_like
 from rnnsym.evidence.points import LONGEST_DIRECT, Draw, Point
 from rnnsym.evidence.residues import Residue
 from rnnsym.evidence.tangents import same
+from rnnsym.model.evaluation import whole_number
 from rnnsym.model.expressions import ONE, ZERO, Expression, Parameter, S, T, t
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
@@ -143,8 +144,8 @@ def _indices(span: tuple[Any, Any] | None, point: Point) -> list[int | None]:
     if span is None:
         return [None]
     bounds = [_sympify(bound) for bound in span]
-    far = [int(bound.subs({T: FAR, S: FAR})) for bound in bounds]
-    first, last = (int(bound.subs(point.counts)) for bound in bounds)
+    far = [whole_number(bound, {T: FAR, S: FAR}) for bound in bounds]
+    first, last = (whole_number(bound, point.counts) for bound in bounds)
     way = 1 if far[0] <= far[1] else -1  # of a symbolic span: from T − 1 down to 1 there is nothing at T = 1
     steps = range(first, last + way, way)
     spread = np.rint(np.linspace(0, len(steps) - 1, min(len(steps), SAMPLED_STEPS)))

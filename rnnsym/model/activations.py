@@ -8,7 +8,7 @@ a >= 37 for sigmoid) the output rounds to 1 and no digit of the tiny slope is le
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -117,12 +117,15 @@ class Activation:
     """One elementwise function f.
 
     ``slope(argument, output)`` is f′ as an expression, in the output wherever that is possible.
-    ``slope_bound`` is sup |f′| over the reals (None: unbounded). ``numpy`` is a stable NumPy expression of ``{a}``.
+    ``slope_bound`` is sup |f′| over the reals (None: unbounded). ``numpy`` is a stable NumPy expression of ``{a}``,
+    ``scalar`` one of a number ``{0}`` in Python's ``math``: it binds as a name does, passes NaN on, and raises
+    ArithmeticError or ValueError where Python's number would be none while NumPy's is inf or NaN.
     ``range`` holds the ends of the smallest closed interval with all values (None: no end on that side).
     ``analytic`` says whether complex step differentiation is valid. ``kinks`` are the points without a derivative,
     ``lower`` the open lower end of the domain (None: all reals). ``jump(a)`` vanishes where f itself jumps.
     ``straight_through`` says that gradients take f for a + c with a constant c, whatever f's own slope.
-    ``delimiters`` enclose the argument; other than round ones, they stand for the name too.
+    ``delimiters`` enclose the argument; other than round ones, they stand for the name too. ``jax`` and ``torch`` are
+    forms of ``numpy`` for these libraries, where it is more than the library's name that differs.
     """
 
     name: str
@@ -138,7 +141,10 @@ class Activation:
     lower: int | None = None
     jump: Callable[[Any], Any] | None = None
     straight_through: bool = False
+    scalar: str = field(kw_only=True)
     helper: str = ""
+    jax: str = ""
+    torch: str = ""
     delimiters: tuple[str, str] = ("(", ")")
     range: tuple[int | None, int | None] = (None, None)
 
@@ -159,40 +165,56 @@ def round_half_up(a):
 
 _entries = (
     Activation("tanh", sympy.tanh, lambda _, output: ONE - output**2, "1 - Ω²", sympy.S.One,
-               "np.tanh({a})", r"\tanh", "tanh", range=(-1, 1)),
+               "np.tanh({a})", r"\tanh", "tanh", range=(-1, 1),
+               scalar="tanh({0})"),
     Activation("sigmoid", sigmoid, lambda _, output: output * (ONE - output), "Ω (1 - Ω)", sympy.Rational(1, 4),
-               "sigmoid({a})", r"\sigma", "σ", helper=SIGMOID_SOURCE, range=(0, 1)),
+               "sigmoid({a})", r"\sigma", "σ", helper=SIGMOID_SOURCE, range=(0, 1), jax="jax.nn.sigmoid({a})",
+               torch="torch.sigmoid({a})",
+               scalar="(1.0 / (1.0 + exp(-{0})))"),
     Activation("relu", relu, lambda argument, _: Elementwise("step", argument), "[a > 0]", sympy.S.One,
                "np.maximum({a}, 0.0)", r"\mathrm{ReLU}", "ReLU", analytic=False, kinks=(0,),
-               range=(0, None)),
+               range=(0, None), torch="torch.relu({a})",
+               scalar="(0.0 if {0} <= 0.0 else {0})"),
     Activation("leaky_relu", leaky_relu,
                lambda argument, _: Numeral(LEAK) + Numeral(1 - LEAK) * Elementwise("step", argument),
                "1/100 + 99/100 [a > 0]", sympy.S.One, "np.where({a} > 0, {a}, 0.01 * {a})",
-               r"\mathrm{LeakyReLU}", "LeakyReLU", analytic=False, kinks=(0,)),
+               r"\mathrm{LeakyReLU}", "LeakyReLU", analytic=False, kinks=(0,),
+               scalar="({0} if {0} > 0.0 else 0.01 * {0})"),
     Activation("step", step, lambda argument, _: Numeral(0) * argument, "0", sympy.S.Zero,
                "np.heaviside({a}, 0.0)", r"\mathrm{step}", "step", analytic=False, kinks=(0,), jump=lambda a: a,
-               range=(0, 1)),
+               range=(0, 1), torch="torch.heaviside({a}, torch.zeros_like({a}))",
+               scalar="(1.0 if {0} > 0.0 else 0.0 if {0} <= 0.0 else {0})"),
     Activation("sign", signum, lambda argument, _: Numeral(0) * argument, "0", sympy.S.Zero,
                "np.sign({a})", r"\mathrm{sign}", "sign", analytic=False, kinks=(0,), jump=lambda a: a,
-               range=(-1, 1)),
+               range=(-1, 1),
+               scalar="(1.0 if {0} > 0.0 else -1.0 if {0} < 0.0 else 0.0 * {0})"),
     Activation("abs", absolute, lambda argument, _: Elementwise("sign", argument), "sign(a)", sympy.S.One,
                "np.abs({a})", r"\mathrm{abs}", "abs", analytic=False, kinks=(0,), delimiters=("|", "|"),
-               range=(0, None)),
+               range=(0, None),
+               scalar="abs({0})"),
     Activation("round", rounded, lambda _, output: ONE, "1", sympy.S.One, "round_half_up({a})",
                r"\mathrm{round}", "round", analytic=False, jump=lambda a: a % 1 - 0.5, straight_through=True,
-               helper=ROUND_SOURCE),
+               helper=ROUND_SOURCE,
+               scalar="({0} // 1.0 + ({0} % 1.0 >= 0.5))"),
     Activation("softplus", softplus, lambda argument, _: Elementwise("sigmoid", argument), "σ(a)", sympy.S.One,
-               "np.logaddexp(0.0, {a})", r"\mathrm{softplus}", "softplus", range=(0, None)),
+               "np.logaddexp(0.0, {a})", r"\mathrm{softplus}", "softplus", range=(0, None),
+               torch="torch.logaddexp({a}, torch.zeros_like({a}))",
+               scalar="(({0} if {0} > 0.0 else 0.0) + log1p(exp(-abs({0}))))"),
     Activation("exp", exponential, lambda _, output: output, "Ω", None, "np.exp({a})", r"\exp", "exp",
-               range=(0, None)),
+               range=(0, None),
+               scalar="exp({0})"),
     Activation("log", sympy.log, lambda argument, _: Numeral(1) / argument, "1 / a", None,
-               "np.log({a})", r"\log", "log", lower=0),
+               "np.log({a})", r"\log", "log", lower=0,
+               scalar="log({0})"),
     Activation("sqrt", sympy.sqrt, lambda _, output: Numeral(1) / (2 * output), "1 / (2 Ω)", None,
-               "np.sqrt({a})", r"\mathrm{sqrt}", "sqrt", lower=0, range=(0, None)),
+               "np.sqrt({a})", r"\mathrm{sqrt}", "sqrt", lower=0, range=(0, None),
+               scalar="sqrt({0})"),
     Activation("sin", sympy.sin, lambda argument, _: Elementwise("cos", argument), "cos(a)", sympy.S.One,
-               "np.sin({a})", r"\sin", "sin", range=(-1, 1)),
+               "np.sin({a})", r"\sin", "sin", range=(-1, 1),
+               scalar="sin({0})"),
     Activation("cos", sympy.cos, lambda argument, _: -Elementwise("sin", argument), "-sin(a)", sympy.S.One,
-               "np.cos({a})", r"\cos", "cos", range=(-1, 1)),
+               "np.cos({a})", r"\cos", "cos", range=(-1, 1),
+               scalar="cos({0})"),
 )
 
 activations: Mapping[str, Activation] = MappingProxyType({entry.name: entry for entry in _entries})

@@ -6,7 +6,7 @@ elementwise function does to one, is the ``Arithmetic``'s business. It shares no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,11 @@ from rnnsym.model import expressions as ex
 
 Array = Any
 Lookup = Callable[[ex.Expression], Array]
+
+
+def whole_number(count: Any, values: Mapping[Any, Any]) -> int:
+    """Return a count, such as n, T − 1 or 7, with numbers for its symbols; ``subs`` would take ten times as long."""
+    return int(count if count.is_Integer else count.xreplace(values))
 
 
 def blend(condition: Array, chosen: Array, other: Array) -> Array:
@@ -46,7 +51,7 @@ class Arithmetic:
 
     def length(self, count: Any) -> int:
         """Return a symbolic size as an integer."""
-        return int(count.subs(self.sizes))
+        return whole_number(count, self.sizes)
 
 
 def evaluate(expression: ex.Expression, lookup: Lookup, arithmetic: Arithmetic) -> Array:
@@ -55,7 +60,7 @@ def evaluate(expression: ex.Expression, lookup: Lookup, arithmetic: Arithmetic) 
     Names, and nodes without a meaning of their own here, are asked of ``lookup``, which raises for what it does not
     know: an unknown node must never be a silent zero.
     """
-    rule = _meanings.get(type(expression))
+    rule = meanings.get(type(expression))
     if rule is None:
         return lookup(expression)
 
@@ -153,7 +158,7 @@ def _reduction(node: ex.Reduction, value: Any, arithmetic: Arithmetic) -> Array:
     return operand.sum() if node.kind == "sum" else operand.sum() / arithmetic.number(operand.size)
 
 
-_meanings: dict[type, Callable[[Any, Any, Arithmetic], Array]] = {
+meanings: dict[type, Callable[[Any, Any, Arithmetic], Array]] = {
     ex.Numeral: lambda node, value, arithmetic: arithmetic.number(node.value),
     ex.Constant: lambda node, value, arithmetic: arithmetic.number(node.value),
     ex.Size: lambda node, value, arithmetic: arithmetic.number(arithmetic.length(node.count)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from sympy import Basic, Integer, Rational, Symbol, Tuple
@@ -133,11 +134,15 @@ class Named(Expression):
         return tuple(self.args[1])
 
 
+_one_object: Callable[..., Any] = lru_cache(maxsize=2**16)(Basic.__new__)
+"""One object for equal names: a look-up by name then compares no parts."""
+
+
 class Parameter(Named):
     """A trained quantity, the same at every step."""
 
     def __new__(cls, name: str | Str, shape: Shape | Tuple) -> Parameter:
-        return Basic.__new__(cls, Str(str(name)), Tuple(*shape))
+        return _one_object(cls, Str(str(name)), Tuple(*shape))
 
 
 class Variable(Named):
@@ -146,7 +151,7 @@ class Variable(Named):
     def __new__(cls, name: str | Str, shape: Shape | Tuple, step: Any = None) -> Variable:
         label = name if isinstance(name, Str) else Str(name)
         axes = shape if isinstance(shape, Tuple) else Tuple(*shape)
-        return Basic.__new__(cls, label, axes, NO_STEP if step is None else _sympify(step))
+        return _one_object(cls, label, axes, NO_STEP if step is None else _sympify(step))
 
     @property
     def step(self) -> Any:
@@ -205,9 +210,11 @@ def rebuild(expression: Expression, change: Callable[[Expression], Expression | 
 
 def at_step(expression: Expression, step: Any) -> Expression:
     """Return the one-step expression written with the step t for another step."""
+    moves = {t: _sympify(step)}
+
     def moved(node: Expression) -> Expression | None:
         if isinstance(node, Variable) and node.step is not None:
-            return node.at(node.step.subs(t, step))
+            return node.at(node.step.xreplace(moves))
         return None
 
     return rebuild(expression, moved)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from rnnsym.calculus.unrolling import BACK, graph_of
-from rnnsym.errors import DataError, DerivationError, NotFiniteError
+from rnnsym.calculus.unrolling import graph_of
+from rnnsym.errors import BackendWarning, DataError, DerivationError, NotFiniteError
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.numerics.arrays import Float
-from rnnsym.numerics.emission import numpy_source
+from rnnsym.numerics.backends import Functions, backends
 from rnnsym.numerics.fitting import Fitting, all_finite
-from rnnsym.numerics.loading import load_source
+from rnnsym.numerics.forms import Forms
+from rnnsym.numerics.selection import GradientNames, registers
 from rnnsym.numerics.validation import Arguments, Given, validate
-
-BACKENDS = ("numpy",)
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,13 @@ class CompiledNetwork:
     network: Network
     backend: str
     source: str
-    _module: ModuleType = field(repr=False, compare=False)
+    _functions: Functions = field(repr=False, compare=False)
+    checkpoints: bool = False
+    forms: bool = field(default=True, repr=False)
 
-    def __reduce__(self) -> tuple[Callable[..., CompiledNetwork], tuple[Network, str]]:
-        return compile_network, (self.network, self.backend)  # a module can be neither pickled nor copied: made again
+    def __reduce__(self) -> tuple[Callable[..., CompiledNetwork], tuple[Network, str, bool, bool]]:
+        # a module can be neither pickled nor copied: it is made again
+        return compile_network, (self.network, self.backend, self.checkpoints, self.forms)
 
     def loss(
         self,
@@ -57,11 +60,21 @@ class CompiledNetwork:
         target_lengths: Any = None,
     ) -> float:
         """L = mean over the batch of the sum over outputs. Raises DataError for arguments that do not fit."""
-        found = self._validated(Given(parameters, inputs, targets, initial_state, lengths, target_lengths))
+        if lengths is None and target_lengths is None:
+            answer = self._forms.answer("loss", None, parameters, inputs, targets, initial_state)
+            if answer is not None:
+                return float(answer)
+        given = Given(parameters, inputs, targets, initial_state, lengths, target_lengths)
+        found = self._fitted(given)
+        answer = self._forms.computed("loss", None, (), found)
+        if answer is not None:
+            return float(answer)
         with np.errstate(all="ignore"):
-            value = float(self._module.loss(found.parameters, self._inputs(found), found.targets, **self._rest(found)))
-        self._check_finite({"the loss": np.asarray(value)}, found)
-        return value
+            value = self._functions.loss(found.parameters, self._inputs(found), found.targets, **self._rest(found))
+            finite = math.isfinite(value) and self._are_finite((), found)
+        if not finite:
+            self._explain({"the loss": value}, given)
+        return float(value)
 
     def predict(
         self,
@@ -79,12 +92,21 @@ class CompiledNetwork:
         Where outputs are fed back ``steps`` says how many there are; a decoder with a teacher needs the ``targets``.
         Raises DataError for arguments that do not fit.
         """
+        if lengths is None and target_lengths is None and targets is None and steps is None:
+            answer = self._forms.answer("predict", None, parameters, inputs, None, initial_state)
+            if answer is not None:
+                return np.asarray(answer)
         given = Given(parameters, inputs, targets, initial_state, lengths, target_lengths, steps)
-        found = validate(self.network, given, predict=True)
+        found = self._fitted(given, predict=True)
+        answer = self._forms.computed("predict", None, (), found)
+        if answer is not None:
+            return np.asarray(answer)
         extra = [found.steps] if self.network.feeds_back else [found.targets] if self.network.forced else []
         with np.errstate(all="ignore"):
-            output = self._module.predict(found.parameters, self._inputs(found), *extra, **self._rest(found))
-        self._check_finite({"the output": output}, found)
+            output = self._functions.predict(found.parameters, self._inputs(found), *extra, **self._rest(found))
+            finite = self._are_finite((output,), found)
+        if not finite:
+            self._explain({"the output": output}, given, predict=True)
         return np.array(output[0] if found.single else output)
 
     def value_and_grad(
@@ -103,33 +125,85 @@ class CompiledNetwork:
         ``wrt`` names parameters, ``"inputs"`` or initial states (``"h_0"``); None means all parameters.
         Raises DataError for arguments that do not fit, and where a gradient overflows.
         """
-        names = self._wanted(wrt)
-        found = self._validated(Given(parameters, inputs, targets, initial_state, lengths, target_lengths))
-        kept = names if wrt is None else self._kept(names)
+        if self._direct is not None and wrt is None and initial_state is None and lengths is None:
+            answer = self._direct(parameters, inputs, targets)
+            if answer is not None:
+                return answer
+        if lengths is None and target_lengths is None:
+            answer = self._forms.answer("value_and_grad", wrt, parameters, inputs, targets, initial_state)
+            if answer is not None:
+                return answer
+        names = self._gradients.wanted(wrt)
+        given = Given(parameters, inputs, targets, initial_state, lengths, target_lengths)
+        found = self._fitted(given)
+        answer = self._forms.computed("value_and_grad", wrt, names, found)
+        if answer is not None:
+            return answer
+        kept = names if wrt is None else self._gradients.kept(names)
         with np.errstate(all="ignore"):
-            value, gradients = self._module.value_and_grad(
+            value, gradients = self._functions.value_and_grad(
                 found.parameters, self._inputs(found), found.targets, **self._rest(found), wrt=kept
             )
-        joined = gradients if wrt is None else {name: self._joined(name, gradients) for name in names}
-        self._check_finite({"the loss": np.asarray(value), **joined}, found)
+            joined = gradients if wrt is None else {name: self._gradients.joined(name, gradients) for name in names}
+            finite = math.isfinite(value) and self._are_finite(joined.values(), found)
+        if not finite:
+            self._explain({"the loss": value, **joined}, given)
         if wrt is None:
             return float(value), joined
-        return float(value), {name: self._own_shape(name, gradient, found) for name, gradient in joined.items()}
+        shaped = self._gradients.own_shape
+        return float(value), {name: shaped(name, gradient, found) for name, gradient in joined.items()}
 
-    def _validated(self, given: Given) -> Arguments:
+    def source_for(
+        self,
+        parameters: Any,
+        inputs: Any,
+        targets: Any,
+        initial_state: Any = None,
+        lengths: Any = None,
+        wrt: Iterable[str] | None = None,
+        *,
+        target_lengths: Any = None,
+    ) -> str:
+        """The module that ``value_and_grad`` of these arguments runs: for small ones it is made for their sizes.
+
+        Where a number leaves what Python's ``math`` computes, ``source`` runs in its place.
+        """
+        names = self._gradients.wanted(wrt)
+        found = self._fitted(Given(parameters, inputs, targets, initial_state, lengths, target_lengths))
+        form = self._forms.form("value_and_grad", names, found)
+        return self.source if form is None else form.source
+
+    def _fitted(self, given: Given, *, predict: bool = False) -> Arguments:
+        """The arguments, validated but for their numbers where their shapes are known."""
         known = self._fitting.recalled(given)
-        if known is None:
-            known = validate(self.network, given)
+        if known is None or (predict and known.targets is not None and not self.network.forced):
+            known = validate(self.network, given, predict=predict)
             self._fitting.remember(given, known)
         return known
+
+    def _are_finite(self, results: Iterable[Any], found: Arguments) -> bool:
+        """Whether results and arguments are finite: functions such as tanh hide an infinite argument."""
+        state, targets = found.initial_state, found.targets
+        return all_finite(results) and all_finite((
+            *found.parameters.values(), *(() if self._reads_index else (found.inputs,)),
+            *(() if targets is None else (targets,)), *(() if state is None else state.values())))
 
     def _inputs(self, found: Arguments) -> Any:
         """The inputs as the module reads them: a single step is a sequence of one."""
         return found.inputs[:, None] if self._single_step else found.inputs
 
     def _rest(self, found: Arguments) -> dict[str, Any]:
-        rest = {"initial_state": _registers(found.initial_state, self.network), "lengths": found.lengths}
+        rest = {"initial_state": registers(found.initial_state, self.network), "lengths": found.lengths}
         return rest | ({"target_lengths": found.target_lengths} if self._decodes else {})
+
+    @cached_property
+    def _direct(self) -> Callable[..., Any] | None:
+        """A backend's own way for arguments that fit as they come; its answer None says that they do not."""
+        return getattr(self._functions, "direct", None)
+
+    @cached_property
+    def _forms(self) -> Forms:
+        return Forms(self.network, enabled=self.forms and backends[self.backend].forms)
 
     @cached_property
     def _fitting(self) -> Fitting:
@@ -140,56 +214,20 @@ class CompiledNetwork:
         return self.network.shape_of_steps.single_step
 
     @cached_property
+    def _reads_index(self) -> bool:
+        return self.network.reads_index
+
+    @cached_property
     def _decodes(self) -> bool:
         return self.network.shape_of_steps.decodes
 
     @cached_property
-    def _parameter_names(self) -> tuple[str, ...]:
-        return tuple(p.name for p in self.network.parameters)
+    def _gradients(self) -> GradientNames:
+        return GradientNames(self.network)
 
-    def _lags(self) -> dict[str, int]:
-        return {state.variable.name: state.lag for state in self.network.states}
-
-    def _kept(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """The module's names of gradients: a state that reaches several steps back has one a step."""
-        lags = self._lags()
-        return tuple(one for name in names
-                     for one in (name, *(f"{name[:-2]}{BACK}{back}_0" for back in range(1, lags.get(name[:-2], 1)))))
-
-    def _joined(self, name: str, gradients: Mapping[str, Float]) -> Float:
-        """∂L by an initial state of several steps, the oldest first."""
-        own = self._kept((name,))
-        return gradients[name] if len(own) == 1 else np.stack([gradients[one] for one in reversed(own)], axis=1)
-
-    def _own_shape(self, name: str, gradient: Float, found: Arguments) -> Float:
-        """Give a gradient the shape of what it belongs to: one sequence has no batch axis, a shared state none."""
-        if name in found.parameters:
-            return gradient
-        if name == "inputs" and self.network.shape_of_steps.single_step:
-            gradient = gradient[:, 0]
-        given = (found.initial_state or {}).get(name.removesuffix("_0"))
-        if given is not None:
-            return gradient.sum(axis=0) if given.ndim < gradient.ndim else gradient
-        return gradient[0] if found.single else gradient
-
-    def _wanted(self, wrt: Iterable[str] | None) -> tuple[str, ...]:
-        parameters = self._parameter_names
-        if wrt is None:
-            return parameters
-        try:
-            names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
-        except TypeError:
-            raise DataError(f"wrt: expected names of gradients, but it is {wrt!r:.80}") from None
-        inputs = () if self.network.reads_index else ("inputs",)  # a row's number has no derivative
-        known = (*parameters, *inputs, *(f"{state.variable.name}_0" for state in self.network.states))
-        for name in names:
-            if name not in known:
-                raise DataError(f"wrt: unknown name {name!r}; the names are {', '.join(known)}")
-        return names
-
-    def _check_finite(self, results: Mapping[str, Any], arguments: Arguments) -> None:
-        if all_finite(results.values()):
-            return
+    def _explain(self, results: Mapping[str, Any], given: Given, *, predict: bool = False) -> None:
+        """Say which argument is not finite, else which result; neither where a sum of squares overflowed."""
+        arguments = validate(self.network, given, predict=predict)
         for name, value in results.items():
             if not np.isfinite(value).all():
                 subject = name if name.startswith("the ") else f"the gradient of {name}"
@@ -204,31 +242,29 @@ class CompiledNetwork:
         return f"a value overflowed or left a function's domain within T = {steps} steps: use smaller weights"
 
 
-def _registers(initial_state: dict[str, Float] | None, network: Network) -> dict[str, Float] | None:
-    """Lay what a state of several steps starts from into its registers: the newest is the state itself."""
-    if initial_state is None:
-        return None
-    found: dict[str, Float] = {}
-    for state in network.states:
-        name, value = state.variable.name, initial_state.get(state.variable.name)
-        if value is None or state.lag == 1:
-            found |= {} if value is None else {name: value}
-            continue
-        newest_first = np.flip(np.moveaxis(value, value.ndim - 1 - state.variable.rank, 0), axis=0)
-        found |= {f"{name}{BACK}{back}" if back else name: one for back, one in enumerate(newest_first)}
-    return found
-
-
-def compile_network(network: Network, backend: str = "numpy") -> CompiledNetwork:
+def compile_network(
+    network: Network, backend: str = "numpy", checkpoints: bool = False, forms: bool = True
+) -> CompiledNetwork:
     """Return ``network`` as functions; the module is made from the derivation, one step's expressions in a loop over T.
 
-    Raises DerivationError for an unknown backend, and for a parameter that bears the name of another gradient.
+    With ``checkpoints`` the way back keeps the states of about √T steps and makes the others again: memory beside the
+    arguments grows as √T, time by one more run forward. ``forms=False`` has every call run the module, small ones too.
+    Where a backend is not installed the first of the table stands in for it, with a BackendWarning: ``backend`` of what
+    is returned says which of them computes. Raises DerivationError for an unknown backend, for checkpoints that a
+    backend or a network does not have, and for a parameter that bears the name of another gradient.
     """
-    if backend not in BACKENDS:
-        raise DerivationError(f"unknown backend {backend!r}; the backends are {', '.join(BACKENDS)}")
+    if backend not in backends:
+        raise DerivationError(f"unknown backend {backend!r}; the backends are {', '.join(backends)}")
     clashes = {"inputs", *(f"{state.variable.name}_0" for state in network.states)}
     for parameter in network.parameters:
         if parameter.name in clashes:
             raise DerivationError(f"the parameter {parameter.name!r} bears the name of another gradient: rename it")
-    source = numpy_source(graph_of(network))
-    return CompiledNetwork(network, backend, source, load_source("rnnsym_generated", source))
+    chosen = backends[backend]
+    if not chosen.available():
+        warnings.warn(chosen.missing, BackendWarning, stacklevel=3)
+        chosen = next(iter(backends.values()))
+    make = chosen.checkpointed if checkpoints else chosen.make
+    if make is None:
+        having = ", ".join(one.name for one in backends.values() if one.checkpointed is not None)
+        raise DerivationError(f"the backend {chosen.name} has no checkpoints: compile without them, or with {having}")
+    return CompiledNetwork(network, chosen.name, *make(graph_of(network)), checkpoints, forms and not checkpoints)

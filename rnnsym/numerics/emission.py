@@ -2,46 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rnnsym.calculus.adjoints import AdjointRecursion, adjoint_recursion, is_fused
 from rnnsym.calculus.notation import Adjoint
 from rnnsym.calculus.unrolling import StepGraph
-from rnnsym.model.expressions import ONE, Expression, Parameter, Size, Variable, t
-from rnnsym.model.losses import losses
-from rnnsym.numerics.lines import broken
+from rnnsym.model.expressions import ONE, Expression, Size, Variable, size, t
+from rnnsym.numerics.lines import broken, without_idle
 from rnnsym.numerics.loops import LoopEmitter
-from rnnsym.numerics.plans import backward_expressions
 from rnnsym.numerics.preamble import head, helper_functions
 from rnnsym.numerics.products import with_named_products
-from rnnsym.numerics.returns import ReturnEmitter
+from rnnsym.numerics.readouts import losses_function, readout_function
 from rnnsym.numerics.setting import Setting, tuple_of
 
 OPTIONAL = "initial_state=None, lengths=None"
 
 
+BATCH = size("the number of sequences")  # no user's name has blanks
+
+
 class Emitter:
     """Writes the module of one network; lines are made by meaning, the text is joined at the end."""
+
+    resumable = False  # whether loops tell the states from which further steps go on
 
     def __init__(self, graph: StepGraph) -> None:
         graph = with_named_products(graph)
         self.graph = graph
         self.network = graph.network
-        self.setting = Setting.of(graph)
+        self.setting = Setting.of(graph, BATCH)
         self.names, self.printer, self.code = self.setting.names, self.setting.printer, self.setting.code
         self.weight = Variable("weight", (), t if graph.every else None)
-        weight = self.weight if graph.every else ONE
+        weight = self.weight if graph.every else ONE / Size(BATCH)
         self.recursion: AdjointRecursion = adjoint_recursion(graph, weight=weight)
         self.loops = [self._loop(number) for number in range(len(graph.loops))]
 
     def _loop(self, number: int) -> LoopEmitter:
-        graph = self.graph.loops[number]
+        graph, last = self.graph.loops[number], number + 1 == len(self.graph.loops)
         second = "decode" if self.network.shape_of_steps.decodes else "from_the_end"
-        function, tape = (second, f"tape_{second}") if number else ("forward", "tape")
         kept: tuple[Variable, ...] = ()
         if self.graph.every and graph in self.graph.reading:
             kept = tuple(dict.fromkeys((self.loss_argument, self.graph.output))) if self.fed else graph.states
-        return LoopEmitter(self.setting, self.recursion.loops[number], function, kept, tape)
+        outside = tuple(s for s in graph.states if self.graph.every and s in self.recursion.final)
+        given = (self.graph.target, self.weight) if self.fed and last else ()
+        return LoopEmitter(self.setting, self.recursion.loops[number], second if number else "forward", kept, outside,
+                           given, resumable=self.resumable)
 
     @property
     def fed(self) -> bool:
@@ -56,41 +61,23 @@ class Emitter:
 
     def source(self) -> str:
         """Return the module's text."""
-        joined = any(loop.joins for loop in self.loops)
-        parts = [*(loop.forward() for loop in self.loops), *([] if self.fed else [self._readout()]), self._losses(),
-                 *helper_functions(self.network, joined=joined), self._predict(), self._loss(), self._value_and_grad()]
-        bodies = ["\n".join(broken(part)) for part in parts]
-        return "\n\n\n".join(["\n".join(head(self.setting)), *bodies]) + "\n"  # the head last: it defines what was used
+        return self.module()
 
-    def _readout(self) -> Iterator[str]:
-        values = [a.value for a in self.graph.readout]
-        results = self._readout_names()
-        states = self._seen_names()
-        yield "def readout(parameters, state):"
-        yield f'    """Return {", ".join(results)} from the states {", ".join(states)}."""'
-        yield from self.setting.unpack(values)
-        yield from self.setting.sizes([*values, *self.setting.repeated_sizes(self.graph.readout)])
-        yield f"    {tuple_of(states)} = state"
-        for a in self.graph.readout:
-            value = self.setting.value(a.target, a.value, f"len({states[0]})")
-            yield f"    {self.names(a.target)} = {value}  # {self.setting.shape(a.target)}"
-        yield f"    return {tuple_of(results)}"
+    def module(self, more: Iterable[Iterable[str]] = (), helper: str = "") -> str:
+        """Return the text of a module with further functions, and their helper, before those that are called."""
+        loops = [lines for loop in self.loops for lines in loop.functions()]
+        readout = [] if self.fed else [readout_function(self.setting, self._seen_names())]
+        parts = [*loops, *readout, losses_function(self.setting, self.loss_argument), *more, self._predict(),
+                 self._loss(), self._value_and_grad()]
+        bodies = ["\n".join(broken(without_idle(part))) for part in parts]
+        first = [*helper_functions(self.network, "\n".join(bodies)), *filter(None, [helper.strip()])]
+        return "\n\n\n".join(["\n".join(head(self.setting)), *first, *bodies]) + "\n"  # the head tells what was used
 
     def _readout_names(self) -> list[str]:
         return [self.names(a.target) for a in self.graph.readout]
 
     def _seen_names(self) -> list[str]:
         return [self.names(s) for loop in self.graph.reading for s in loop.states]
-
-    def _losses(self) -> Iterator[str]:
-        entry, of = losses[self.network.loss], self.loss_argument
-        target = Variable("target", of.shape, of.step)
-        value = entry.value if entry.fused_value is None or of == self.graph.output else entry.fused_value
-        stable = "" if of == self.graph.output else ", from the logit: it neither overflows nor cancels"
-        each = "output" if self.graph.every else "sequence"
-        yield f"def losses({self.names(of)}, {self.names(target)}):"
-        yield f'    """Return the loss of each {each}{stable}."""'
-        yield f"    return {self.code(value(of, target))}  # (batch,)"
 
     def _call_loops(self, target: bool) -> Iterator[str]:
         """Run all loops; ``target`` says whether the targets are at hand, which tell the decoder's steps."""
@@ -144,12 +131,16 @@ class Emitter:
         shape = self.setting.shape(self.graph.output).replace("batch,", "batch, steps,")
         yield f'    """Return the output of each step, {shape}; zero past a sequence\'s end."""'
         yield from self._call_loops(target=False)
+        yield from self._outputs("return {}")
+
+    def _outputs(self, result: str) -> Iterator[str]:
+        """The lines from a loop's history to the outputs of its steps."""
         yield from self._seen()
         name = self.names(self.graph.output)
         if not self.fed:
             yield f"    {name} = readout(parameters, rows)[-1].reshape(batch, steps, -1)"
         active = self.loops[-1].active
-        yield f"    return {name} if {active} is None else np.where({active}[:, :, None], {name}, 0.0)"
+        yield f"    {result.format(f'{name} if {active} is None else np.where({active}[:, :, None], {name}, 0.0)')}"
 
     def _all_states(self) -> Iterator[str]:
         if self.network.bidirectional:
@@ -170,9 +161,9 @@ class Emitter:
         if not self.graph.every:
             return f"losses({of}, {self.names(self.graph.target)}).sum() / batch"
         if not self.fed:
-            return f"(losses({of}, {self.names(self.graph.target)}) * {self.names(self.weight)}).sum() / batch"
+            return f"(losses({of}, {self.names(self.graph.target)}) * {self.names(self.weight)}).sum()"
         each = f"losses({of}.reshape(batch * steps, -1), targets.reshape(batch * steps, -1))"
-        return f"({each} * all_weights.ravel()).sum() / batch"
+        return f"({each} * all_weights.ravel()).sum()"
 
     def _losses_of(self) -> Iterator[str]:
         """The lines from the loops' results to what the loss is computed of."""
@@ -195,101 +186,102 @@ class Emitter:
     def _value_and_grad(self) -> Iterator[str]:
         yield f"def value_and_grad(parameters, inputs, targets, {self.optional}, wrt=PARAMETERS):"
         yield '    """Return the mean loss and {name: gradient} for the names in ``wrt``."""'
-        yield from self.setting.unpack(self._backward_values())
-        yield from self.setting.sizes([*self._backward_values(), *self._sizes_of_steps()])
         yield from self._call_loops(target=True)
         yield from self._losses_of()
-        if not self.fed:
-            yield f"    {tuple_of(self._seen_names())} = {'rows' if self.graph.every else 'state'}"
-        yield "    batch = len(inputs)  # the gradient of the sum over the batch is divided by it at the end"
+        if not self.graph.every:
+            yield "    batch = len(inputs)"
         yield f"    value = {self._value}"
-        yield from self._backward_readout()
+        yield from self._from_readout()
         for number in reversed(range(len(self.loops))):
             yield from self._backward_loop(number)
-        yield "    gradients = {"
-        for p in self.network.parameters:
-            yield f'        "{p.name}": {self._gradient(p)},'
-        yield from self._other_gradients()
-        yield "    }"
-        yield "    return value, {name: gradients[name] / batch for name in wrt}"
+        yield "    return value, {name: gradients[name] for name in wrt}"
 
-    def _other_gradients(self) -> Iterator[str]:
-        if self.network.shape_of_steps.feeds_back:
-            fed = next(iter(self.graph.loops[0].loop.starts))
-            yield f'        "inputs": {self.names(Adjoint(fed))},'
-        elif not self.setting.index:
-            yield '        "inputs": d_inputs,'
-        for loop in self.graph.loops:
-            for s in loop.states:
-                if s not in loop.starts() and loop.lag(s):
-                    yield f'        "{s.name}_0": {self.names(Adjoint(s))},'
+    def _from_readout(self) -> Iterator[str]:
+        """The lines that give what the readout hands back, and the gradients of its parameters."""
+        yield from self.setting.unpack(self._backward_values())
+        yield from self.setting.sizes(self._backward_values())
+        if not self.fed:
+            yield f"    {tuple_of(self._seen_names())} = {'rows' if self.graph.every else 'state'}"
+        yield from self._backward_readout()
+        if not self.graph.every and self.resumable:
+            for s in self.loops[0].graph.states:
+                yield from self._arriving(0, s)
 
     def _backward_values(self) -> list[Expression]:
         r = self.recursion
-        return [*(a.value for a in r.readout), *(v for loop in r.loops for v in backward_expressions(loop)),
-                *r.final.values(), *r.readout_gradients.values()]
-
-    def _sizes_of_steps(self) -> list[Size]:
-        read = [n for loop in self.loops for n in loop.read_shape]
-        return [Size(n) for one in (*self.graph.states, *(a.target for a in self.graph.cell)) for n in one.shape] + [
-            Size(n) for n in read]
-
-    def _gradient(self, parameter: Parameter) -> str:
-        return self.names.derived("grad", parameter)
+        return [*(a.value for a in r.readout), *r.final.values(), *r.readout_gradients.values()]
 
     def _backward_readout(self) -> Iterator[str]:
         for a in self.recursion.readout:
             yield f"    {self.names(a.target)} = {self.code(a.value)}"
+        yield "    gradients = {}"
+        known = {p for loop in self.recursion.loops for p in loop.step_gradients}
         for p in self.network.parameters:
             own = self.recursion.readout_gradients.get(p)
-            start = f'np.zeros(np.shape(parameters["{p.name}"]))' if own is None else self.printer.over_batch(own)
-            yield f"    {self._gradient(p)} = {start}  # {self.setting.shape(p, False)}"
+            if own is not None or p not in known:
+                code = f'np.zeros_like(parameters["{p.name}"])' if own is None else self.printer.over_batch(own)
+                yield f'    if "{p.name}" in wrt:'
+                yield f'        gradients["{p.name}"] = {code}  # {self.setting.shape(p, False)}'
 
     def _backward_loop(self, number: int) -> Iterator[str]:
         loop = self.loops[number]
-        arriving = {}
         for s in loop.graph.states:
-            value = self.recursion.final.get(s)
-            start = self._from_later(number, s)
-            if value is not None and self.graph.every:
-                arriving[s] = self.names.derived("out", Adjoint(s))
-                code = f"({self.code(value)}).reshape(batch, -1, *{self.names(s)}.shape[1:])"
-                yield f"    {arriving[s]} = {f'turned({code}, {loop.active})' if loop.graph.loop.reverse else code}"
-            elif value is not None:
-                start = self.code(value)
-            yield f"    {self.names(Adjoint(s))} = {start}  # {self.setting.shape(s)}"
-        reads = loop.graph.loop.reads
-        way = ReturnEmitter(loop, self.network.parameters)
-        lengths = "target_lengths" if loop.starts_late else "lengths"
-        if reads is None or reads.name != "x" or self.setting.index:
-            yield from way.lines(arriving, self._given(loop), lengths)
-            return
-        yield from way.lines(arriving, self._given(loop), lengths, inputs=True)
-        yield from self._inputs_in_order(way.loop_input, reads.rank, loop)
+            yield from self._arriving(number, s)
+        states = tuple_of(self.names(Adjoint(s)) for s in loop.graph.states)
+        outside = [self.names.derived("out", Adjoint(s)) for s in loop.outside]
+        yield from loop.call_back(states, [*outside, *(["targets", "all_weights"] if loop.given else [])])
+        yield from self._merged_with_readout(number)
+        yield from self._inputs_in_order(loop)
+        yield "    gradients |= loop_gradients"
+        yield from self._started(loop)
 
-    def _inputs_in_order(self, name: str, rank: int, loop: LoopEmitter) -> Iterator[str]:
+    def _merged_with_readout(self, number: int) -> Iterator[str]:
+        """The lines for parameters that the readout shares with a loop."""
+        for p in self.recursion.readout_gradients:
+            if p in self.recursion.loops[number].step_gradients:
+                yield f'    if "{p.name}" in wrt:'
+                yield f'        loop_gradients["{p.name}"] += gradients["{p.name}"]'
+
+    def _arriving(self, number: int, s: Variable, *, start: bool = True) -> Iterator[str]:
+        """The lines that give δ of a state at the end of its loop, and what reaches it at each step from outside."""
+        loop, value = self.loops[number], self.recursion.final.get(s)
+        last = self._from_later(number, s)
+        if value is not None and self.graph.every:
+            code = f"({self.code(value)}).reshape(batch, -1, *{self.names(s)}.shape[1:])"
+            arriving = f"turned({code}, {loop.active})" if loop.graph.loop.reverse else code
+            yield f"    {self.names.derived('out', Adjoint(s))} = {arriving}"
+        elif value is not None:
+            last = self.code(value)
+        if start and last:
+            yield f"    {self.names(Adjoint(s))} = {last}  # {self.setting.shape(s)}"
+
+    def _inputs_in_order(self, loop: LoopEmitter) -> Iterator[str]:
         """∂L/∂inputs in the order of the sequences, of both readings together."""
-        yield '    if "inputs" in wrt:'
-        yield f"        {name} = {name}.reshape(steps, batch{', -1' * rank}).swapaxes(0, 1)"
-        if loop.graph.loop.reverse:
-            yield f"        d_from_the_end = turned({name}, {loop.active})"
-        elif self.network.bidirectional:
-            yield f"        {name} = {name} + d_from_the_end"
+        if self.network.bidirectional and not self.setting.index:
+            yield '    if "inputs" in wrt:'
+            if loop.graph.loop.reverse:
+                yield f'        loop_gradients["inputs"] = turned(loop_gradients["inputs"], {loop.active})'
+            else:
+                yield '        loop_gradients["inputs"] += gradients["inputs"]'
+
+    def _started(self, loop: LoopEmitter, d_start: str = "d_start") -> Iterator[str]:
+        """Where δ of the states goes that the loop starts from."""
+        starts = loop.graph.starts()
+        places = []
+        for s in loop.graph.states:
+            fed = self.network.shape_of_steps.feeds_back and s in loop.graph.loop.starts and not loop.starts_late
+            source = starts.get(s)
+            own = f'gradients["{s.name}_0"]' if loop.graph.lag(s) else "_"
+            places.append('gradients["inputs"]' if fed else self.names(Adjoint(source)) if loop.starts_late and source
+                          else own)
+        yield f"    {tuple_of(places)} = {d_start}"
 
     def _from_later(self, number: int, state: Variable) -> str:
-        """The δ with which the way back into a state begins: zero, or that of the state that starts from it."""
+        """δ with which the way back into a state begins: zero, or "" where a later loop that starts from it gave it."""
         zero = f"np.zeros_like({self.loops[number].state}[{self.graph.loops[number].states.index(state)}])"
         if number + 1 == len(self.loops) or self.network.bidirectional:
             return zero
-        starts = self.graph.loops[number + 1].starts()
-        later = next((own for own, source in starts.items() if source == state), None)
-        return zero if later is None else self.names(Adjoint(later))
-
-    def _given(self, loop: LoopEmitter) -> dict[Variable, str]:
-        """Where the loop computes outputs, their targets and weights of all steps."""
-        if not self.fed or loop is not self.loops[-1]:
-            return {}
-        return {self.graph.target: "targets", self.weight: "all_weights"}
+        return "" if state in self.graph.loops[number + 1].starts().values() else zero
 
 
 def numpy_source(graph: StepGraph) -> str:

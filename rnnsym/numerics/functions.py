@@ -24,21 +24,9 @@ def logsumexp(a):
     return largest[..., 0] + np.log(np.exp(a - largest).sum(axis=-1))
 '''
 
-LOGISTIC_SOURCE = '''
-ONE = np.array(1.0)  # a function of NumPy's meets an array without axes sooner than a number
-
-
-def logistic(a, out):
-    """Write 1 / (1 + exp(-a)) to ``out``; where exp(-a) overflows to infinity, this is 0."""
-    np.negative(a, out=out)
-    np.exp(out, out=out)
-    np.add(out, ONE, out=out)
-    np.divide(ONE, out, out=out)
-'''
-
 helpers: Mapping[str, str] = MappingProxyType(
     {name: entry.helper for name, entry in activations.items() if entry.helper}
-    | {"softmax": SOFTMAX_SOURCE, "logsumexp": LOGSUMEXP_SOURCE, "logistic": LOGISTIC_SOURCE}
+    | {"softmax": SOFTMAX_SOURCE, "logsumexp": LOGSUMEXP_SOURCE}
 )
 """What generated code defines for itself, by the name of the function that needs it."""
 

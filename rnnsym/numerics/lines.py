@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 WIDTH = 120
+_taken = re.compile(r"    (?P<name>\w+) = (parameters\[|inputs\.shape\[|d_state\[|tape\[)")
 _statement = re.compile(r"(?P<head>[A-Za-z].*? (?:=|\+=) |return )(?P<value>.*)")
+
+
+def without_idle(lines: Iterable[str]) -> list[str]:
+    """Leave out the lines that take a parameter or a size which no other line of a function uses."""
+    found = list(lines)
+    words = Counter(word for line in found for word in set(re.findall(r"\w+", line)))
+    return [line for line in found if (taken := _taken.match(line)) is None or words[taken["name"]] > 1]
 
 
 def broken(lines: Iterable[str]) -> Iterator[str]:
@@ -27,18 +37,25 @@ def _broken_statement(line: str) -> Iterator[str]:
     if len(indent + code) <= WIDTH or statement is None:
         yield from filled(indent + code)
     else:
+        value = statement["value"]
         yield f"{indent}{statement['head']}("
-        yield from filled(f"{indent}    {statement['value']}", hanging="")
+        yield from filled(f"{indent}    {value[1:-1] if _is_enclosed(value) else value}", hanging="")
         yield f"{indent})"
 
 
+def _is_enclosed(code: str) -> bool:
+    """Whether one pair of parentheses encloses all of it."""
+    depths = list(itertools.accumulate((char == "(") - (char == ")") for char in code))
+    return code.startswith("(") and depths[-1] == 0 and 0 not in depths[:-1]
+
+
 def filled(line: str, hanging: str = "    ") -> Iterator[str]:
-    """Break ``line`` at spaces, but not around the = of ``(a) = (b)`` or the in of ``for (a) in zip(b)``.
+    """Break ``line`` at spaces, but not around the = of ``(a) = (b)`` or an in.
 
     Generated code has no space inside a string.
     """
     indent = line[: len(line) - len(line.lstrip())]
-    words = line.strip().replace(") = ", ")\0=\0").replace(") in ", ")\0in\0").split(" ")
+    words = re.sub(r"^for ", "for\0", line.strip()).replace(") = ", ")\0=\0").replace(" in ", "\0in\0").split(" ")
     current = indent + words[0]
     for word in words[1:]:
         if len(current) + 1 + len(word) > WIDTH:

@@ -1,52 +1,53 @@
-"""One loop of a network as code: the function that runs it forward over all steps."""
+"""One loop of a network as code: the functions that run it forward over all steps and back again.
+
+A batch's arrays are (steps, batch, …). One sequence of vectors without lengths has functions of its own, in which
+it has no batch axis: its steps are so small that each call of NumPy's counts.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rnnsym.calculus.adjoints import LoopRecursion
-from rnnsym.calculus.binding import Assignment, names_in
 from rnnsym.calculus.notation import Adjoint
 from rnnsym.calculus.unrolling import LoopGraph
-from rnnsym.model.expressions import Elementwise, Size, Variable
-from rnnsym.numerics.identifiers import Identifiers
-from rnnsym.numerics.joints import forward_product, joint_name
-from rnnsym.numerics.plans import Forward, forward_plan
-from rnnsym.numerics.printing import BatchPrinter
+from rnnsym.model.expressions import Expression, Size, Variable
+from rnnsym.numerics.forwards import ForwardEmitter
+from rnnsym.numerics.returns import ReturnEmitter
 from rnnsym.numerics.setting import Setting, tuple_of
-from rnnsym.numerics.statements import Statements
 
 ORDER = "order"  # of a loop that runs from the end: where each of its steps stands in the sequence
+BACK = {"forward": "backward", "from_the_end": "back_from_the_end", "decode": "back_from_decode"}
 
 
 class LoopEmitter:
     """Writes one loop. ``kept`` are the quantities of every step that outputs are made of (none: the last states).
 
-    Arrays of all steps bear the quantities' names, (steps, *rows, …), where rows is (batch,), or () for one sequence
-    of vectors; h_t is one step of h.
+    ``given`` are quantities of all steps that outputs inside the loop need on the way back.
     """
 
     def __init__(self, setting: Setting, recursion: LoopRecursion, function: str, kept: tuple[Variable, ...],
-                 tape: str) -> None:
-        self.setting, self.recursion, self.function, self.kept, self.tape = setting, recursion, function, kept, tape
+                 outside: tuple[Variable, ...], given: tuple[Variable, ...], *, resumable: bool = False) -> None:
+        self.resumable = resumable
+        self.setting, self.function, self.kept = setting, function, kept
+        self.outside, self.given = outside, given
         self.graph: LoopGraph = recursion.graph
-        self.names: Identifiers = setting.names
-        self.plan: Forward = forward_plan(recursion, kept)
-        self.step = Statements(self.names, self.reprinted(lambda key: self.names.of_step(self.root(key))))
-        self.past = Statements(self.names, self.reprinted(lambda key: f"{self.names(self.root(key))}[past]"),
-                               bulk=True)
+        self.names = setting.names
+        self.forms = [self._form(recursion, one) for one in ([False, True] if self._vectors else [False])]
 
-    def reprinted(self, name: Callable[[Any], str]) -> BatchPrinter:
-        """Return a printer with other names for what moves from step to step."""
-        printer = BatchPrinter(lambda key: name(key) if isinstance(key, Variable | Adjoint) else self.names(key))
-        printer.functions = self.setting.printer.functions
-        return printer
+    def _form(self, recursion: LoopRecursion, one: bool) -> ReturnEmitter:
+        forward = ForwardEmitter(self.setting, recursion, self.kept, one=one)
+        return ReturnEmitter(forward, self.setting.parameters, self.outside, self.given)
 
-    def root(self, key: Any) -> Any:
-        """The quantity whose array another shares."""
-        return self.plan.shared.get(key, key)
+    @property
+    def _vectors(self) -> bool:
+        return all(a.target.rank == 1 for a in self.graph.cell)
+
+    @property
+    def back(self) -> str:
+        """The name of the function that goes back."""
+        return BACK[self.function]
 
     @property
     def sequence(self) -> str:
@@ -66,6 +67,11 @@ class LoopEmitter:
         return self.graph.decodes
 
     @property
+    def sequences(self) -> str:
+        """The argument whose length is the number of sequences."""
+        return "start[0]" if self.starts_late else "inputs"
+
+    @property
     def arguments(self) -> str:
         """The arguments of the loop's function, as its definition lists them before the optional ones."""
         fed = self.graph.loop.reads is None and not self.starts_late
@@ -76,205 +82,143 @@ class LoopEmitter:
     def results(self) -> str:
         """What a call of the loop's function is assigned to."""
         kept = ["history"] if self.kept else []
-        return ", ".join([self.state, *kept, self.tape, self.active])
+        return ", ".join([self.state, *kept, self.tape, self.active, *(["going_on"] if self.resumable else [])])
+
+    @property
+    def _suffix(self) -> str:
+        return "" if self.function == "forward" else f"_{self.function}"
+
+    @property
+    def tape(self) -> str:
+        """The name of what the way back reads."""
+        return f"tape{self._suffix}"
 
     @property
     def state(self) -> str:
         """The name of the tuple of last states."""
-        return "state" if self.tape == "tape" else f"state_{self.function}"
+        return f"state{self._suffix}"
 
     @property
     def active(self) -> str:
         """The name of the mask of steps that count."""
-        return "active" if self.tape == "tape" else f"active_{self.function}"
+        return f"active{self._suffix}"
 
     @property
-    def joins(self) -> bool:
-        """Whether products are joined."""
-        return bool(self.plan.groups)
+    def lengths(self) -> str:
+        """The name of the lengths of its sequences."""
+        return "target_lengths" if self.starts_late else "lengths"
 
-    def rows(self, lengths: str) -> str:
-        """The line that says what axes stand between steps and entries."""
-        vectors = all(a.target.rank == 1 for a in self.graph.cell)
-        if not vectors:
-            return "rows = (batch,)"
-        return f"rows = () if batch == 1 and {lengths} is None else (batch,)  # one sequence has no batch axis"
+    def alone(self, sequences: str, lengths: str) -> str:
+        """The condition under which one sequence has no batch axis; what it reads stands in the rows of its states."""
+        layouts = self.forms[-1].forward.joints.layouts.values()
+        if all(layout.x is None for layout in layouts):
+            return f"alone({sequences}, {lengths})"
+        read = "previous" if self.sequence == "previous" else sequences
+        return f"alone({sequences}, {lengths}, {read}.shape[2])"
 
-    def forward(self) -> Iterator[str]:
-        """The function that runs the loop."""
-        states = [self.names(s) for s in self.graph.states]
-        kept = f"{tuple_of(self.names(v) for v in self.kept)} of all steps, " if self.kept else ""
-        yield f"def {self.function}({self.arguments}, initial_state=None, lengths=None):"
-        yield (f'    """Return the last state ({", ".join(states)}), {kept}what the way back reads, '
-               'and who runs when."""')
-        yield from self._unpacking()
-        yield "    given = {} if initial_state is None else initial_state"
-        yield "    active = None"
-        yield from self._masks()
-        yield f"    {self.rows('lengths')}"
-        body = list(self._blocks())  # first: it tells what it needs
-        yield from self._arrays()
-        yield from (f"    {line}" for line in (*self.past.needs.values(), *self.step.needs.values()))
-        yield from body
-        yield from self._results()
+    def functions(self) -> Iterator[Iterator[str]]:
+        """The functions that run the loop forward and back."""
+        yield from map(self._forward, self.forms)
+        yield from map(self._backward, self.forms)
 
-    def _unpacking(self) -> Iterator[str]:
+    def _states(self) -> str:
+        return ", ".join(self.names(s) for s in self.graph.states)
+
+    def _forward(self, form: ReturnEmitter) -> Iterator[str]:
+        forward, one = form.forward, form.one
+        if one:
+            yield f"def {self.function}_one({self.arguments}, given):"
+            yield f'    """Do what ``{self.function}`` does for one sequence, whose vectors have no batch axis."""'
+        else:
+            yield f"def {self.function}({self.arguments}, initial_state=None, lengths=None):"
+            kept = f"{tuple_of(self.names(v) for v in self.kept)} of all steps, " if self.kept else ""
+            yield (f'    """Return the last state ({self._states()}), {kept}what the way back reads, '
+                   'and who runs when."""')
+            yield "    given = {} if initial_state is None else initial_state"
+            yield from self._dispatch()
+        body = list(forward.body("" if one else "active"))
         values = [a.value for a in self.graph.cell]
         yield from self.setting.unpack(values)
         sized = [*self.graph.states, *(a.target for a in self.graph.cell)]
-        sizes = [Size(n) for one in sized for n in one.shape] + [Size(n) for n in self.read_shape]
+        sizes = [Size(n) for shape in (*(v.shape for v in sized), self.read_shape) for n in shape]
         yield from self.setting.sizes([*values, *sizes])
-        if self.sequence != "steps":
-            yield f"    batch, steps = {self.sequence}.shape[:2]"
+        yield from self._counts(one)
+        if not one:
+            yield from self._masks()
+        yield from self._input(one)
+        if self.starts_late:
+            yield f"    {tuple_of(self.names(s) for s in self.setting.encoder_states)} = start"
+        yield from (f"    {line}" for line in (*body, *forward.results(form.tape(), resumable=self.resumable)))
+
+    def _dispatch(self) -> Iterator[str]:
+        if self.graph.loop.reverse:
+            yield "    if lengths is None:"
+            yield "        inputs = inputs[:, ::-1]"
+        if len(self.forms) > 1:
+            given = self.arguments.replace("initial_state, lengths", "given")
+            yield f"    if {self.alone(self.sequences, 'lengths')}:"
+            yield f"        return {self.function}_one({given}, given)"
+
+    def _counts(self, one: bool) -> Iterator[str]:
+        read = self.sequence
+        if one:
+            yield from [f"    steps = {read}.shape[1]"] if read != "steps" else []
+        elif read != "steps":
+            yield f"    batch, steps = {read}.shape[:2]"
         else:
-            yield f"    batch = len({'start[0]' if self.starts_late else 'inputs'})"
+            yield f"    batch = len({self.sequences})"
 
     def _masks(self) -> Iterator[str]:
         turned, fed = self.graph.loop.reverse, self.sequence == "steps"
-        if turned:
-            yield f"    {ORDER} = np.arange(steps)[None, ::-1]  # the loop's first step reads the sequence's last one"
+        yield "    active = None"
         yield "    if lengths is not None:  # past a sequence's end its last step is repeated, from the same state"
         yield "        active = np.arange(steps) < np.asarray(lengths)[:, None]  # (batch, steps)"
-        if not fed:
-            yield "        last = np.asarray(lengths)[:, None] - 1"
         if turned:
-            yield f"        {ORDER} = np.maximum(last - np.arange(steps), 0)"
+            yield "        last = np.asarray(lengths)[:, None] - 1"
+            yield f"        {ORDER} = np.maximum(last - np.arange(steps), 0)  # the first step reads the last input"
+            yield f"        inputs = inputs[np.arange(batch)[:, None], {ORDER}]"
         elif not fed:
+            yield "        last = np.asarray(lengths)[:, None] - 1"
             yield (f"        {self.sequence} = {self.sequence}[np.arange(batch)[:, None], "
                    "np.minimum(np.arange(steps), last)]")
-        if turned:
-            yield f"    inputs = inputs[np.arange(batch)[:, None], {ORDER}]"
 
-    def _arrays(self) -> Iterator[str]:
-        """Make the arrays of all steps; a state's also holds where it starts."""
+    def _input(self, one: bool) -> Iterator[str]:
         reads = self.graph.loop.reads
         if reads is not None:
-            own = "".join(f", {self.step.printer.size(n)}" for n in self.read_shape)
-            yield f"    {self.names(reads)} = np.ascontiguousarray({self.sequence}.swapaxes(0, 1)).reshape(" \
-                  f"steps, *rows{own})"
-        if self.starts_late:
-            yield f"    {tuple_of(self.names(s) for s in self.setting.encoder_states)} = start"
-        for s in self.graph.states:
-            name, before, whole = self.names(s), self.names(s.at(self.graph.before)), self._whole(s)
-            yield f"    {whole} = {self.step.empty(s.shape, 'steps + 1, ')}"
-            yield f"    {whole}[0] = {self._start(s)}"
-            yield f"    {name} = {whole}[1:]"
-            if self._looks_back(s):
-                yield f"    {before} = {whole}[:-1] if active is None else {whole}[:-1].copy()"
-        for group in self.plan.groups:
-            size = self.step.printer.size(group.members[0].shape[0])
-            members = ", ".join(self.names(self.root(m)) for m in group.members)
-            name, count = joint_name(self.names, group), len(group.members)
-            yield f"    {name}, ({members}) = joined({count}, steps, rows, {size})"
-        for target in self._own_arrays():
-            leading = "steps, " if self._is_array(target) else ""
-            name = self.names(target) if leading else self.names.of_step(target)
-            yield f"    {name} = {self.step.empty(target.shape, leading)}  # {self.setting.shape(target)} at each step"
+            code = f"{self.sequence}[0]" if one else f"{self.sequence}.swapaxes(0, 1)"
+            yield f"    {self.names(reads)} = {code}"
 
-    def _looks_back(self, state: Variable) -> bool:
-        """Whether a state of the step before is used."""
-        before = state.at(self.graph.before)
-        return before in self.plan.read or any(before in names_in(a.value) for a in self.graph.cell)
-
-    def _whole(self, state: Variable) -> str:
-        return self.names.derived("all", state)
-
-    def _start(self, state: Variable) -> str:
-        starts = self.graph.starts()
-        if state not in starts:
-            return f'given.get("{state.name}", {float(self.graph.initial(state))!r})'
-        return self.names(starts[state]) if starts[state] in self.setting.encoder_states else "inputs"
-
-    def _own_arrays(self) -> list[Variable]:
-        taken = {*self.graph.states, *(self.root(m) for group in self.plan.groups for m in group.members)}
-        roots = dict.fromkeys(self.root(a.target) for a in self.graph.cell)
-        return [root for root in roots if root not in taken]
-
-    def _is_array(self, root: Variable) -> bool:
-        """Whether a quantity is needed of all steps, or made before the loop."""
-        early = {a.target for a in self.plan.early}
-        return (root in self.plan.read or root in self.kept or root in early or
-                any(self.root(target) == root for target in self.plan.drives))
-
-    def _blocks(self) -> Iterator[str]:
-        yield f"    block = max(1, BLOCK // {self._whole(self.graph.states[0])}[0].size)"
-        yield "    for first in range(0, steps, block):"
-        yield "        past = slice(first, min(first + block, steps))"
-        drives = [*((a.target, a.value) for a in self.plan.early), *self.plan.drives.items()]
-        for target, value in drives:
-            out = f"{self.names(self.root(target))}[past]"
-            yield from (f"        {line}" for line in self.past.into(out, value))
-        for group in self.plan.groups:
-            yield from (f"        {self.names(self.root(m))}[past] = 0.0" for m in group.members
-                        if m not in self.plan.drives)
-        lines = [line for a in self.graph.cell for line in self._statements(a)]
-        arrays = self._arrays_of(lines)
-        through = "".join(f", {whole}[past]" for whole in arrays.values())
-        yield f"        for (step{''.join(f', {one}' for one in arrays)}) in zip(range(first, steps){through}):"
-        yield from (f"            {line}" for line in (*self._held(), *lines))
-
-    def _arrays_of(self, lines: Iterable[str]) -> dict[str, str]:
-        """Return {one step's name: all steps' name} for what the loop goes through."""
-        reads = self.graph.loop.reads
-        known = [*([] if reads is None else [reads]), *(s.at(self.graph.before) for s in self.graph.states),
-                 *self.graph.states, *(r for r in self._own_arrays() if self._is_array(r)),
-                 *(self.root(m) for group in self.plan.groups for m in group.members)]
-        found = {self.names.of_step(one): self.names(one) for one in dict.fromkeys(known)}
-        found |= {f"{joint_name(self.names, group)}_t": joint_name(self.names, group) for group in self.plan.groups}
-        words = words_of(lines) | {
-            self.names.of_step(s.at(self.graph.before)) for s in self.graph.states if self._looks_back(s)}
-        return {one: all_ for one, all_ in found.items() if one in words}
-
-    def _held(self) -> Iterator[str]:
-        states = [s for s in self.graph.states if self._looks_back(s)]
-        if states:
-            yield "if active is not None and step > 0:"
-        for s in states:
-            name, before = self.names(s), self.names(s.at(self.graph.before))
-            mask = "active[:, step, None]" if s.rank else "active[:, step]"
-            yield f"    {self.names.of_step(s.at(self.graph.before))}[...] = " \
-                  f"np.where({mask}, {name}[step - 1], {before}[step - 1])"
-
-    def _statements(self, a: Assignment) -> list[str]:
-        if a.target in {early.target for early in self.plan.early}:
-            return []
-        group = self.plan.group_of(a.target)
-        place = self.names.of_step(self.root(a.target))
-        comment = f"# {self.names(a.target)} = {self.setting.code(a.value)}"
-        starts = group is not None and self._is_first(group.members, a.target)
-        lines = forward_product(self.step, group, self.root) if group and starts else []
-        if any(a.value == Elementwise(function, member) for function, member in self._activated()):
-            return lines
-        rest = self.plan.rest[a.target]
-        if group or a.target in self.plan.drives:
-            own = [] if rest is None else self.step.plus(place, rest)
+    def _backward(self, form: ReturnEmitter) -> Iterator[str]:
+        one, extra = form.one, "".join(f", {name}" for name in self._extra())
+        if one:
+            yield f"def {self.back}_one(parameters, tape, d_state{extra}, wrt):"
+            yield f'    """Do what ``{self.back}`` does for one sequence, whose vectors have no batch axis."""'
         else:
-            own = [] if rest is None else self.step.into(place, rest)
-        return [*lines, *([comment] if own else []), *own]
+            yield f"def {self.back}(parameters, tape, active, d_state{extra}, wrt):"
+            yield (f'    """Return {{name: gradient}} for the names in ``wrt``, and δ of ({self._states()}) before '
+                   'the first step."""')
+        body = form.body("" if one else "active")
+        values: list[Expression] = form.values()
+        yield from self.setting.unpack(values)
+        yield from self.setting.sizes(values, form.sources())
+        yield "    steps = len(tape[0])"
+        if not one:
+            yield "    batch = len(d_state[0])"
+        yield from (f"    {line}" for line in body)
 
-    def _activated(self) -> list[tuple[str, Variable]]:
-        return [(function, member) for group in self.plan.groups for function, run in group.runs for member in run]
+    def _extra(self) -> list[str]:
+        outside = [self.names.derived("out", Adjoint(s)) for s in self.outside]
+        return [*outside, *(self.names.derived("all", v) for v in self.given)]
 
-    def _is_first(self, members: tuple[Variable, ...], target: Variable) -> bool:
-        return target == next(a.target for a in self.graph.cell if a.target in members)
-
-    def _results(self) -> Iterator[str]:
-        states = [f"{self._whole(s)}[-1].reshape(batch{', -1' * s.rank})" for s in self.graph.states]
-        if self.kept:
-            shaped = [f"{self.names(self.root(v))}.reshape(steps, batch{', -1' * v.rank}).swapaxes(0, 1)"
-                      for v in self.kept]
-            yield f"    history = [{', '.join(shaped)}]  # (batch, steps, …)"
-        yield f"    tape = {tuple_of(self.names(v) for v in self.taped())}"
-        yield f"    return {tuple_of(states)}, {'history, ' * bool(self.kept)}tape, active"
-
-    def taped(self) -> list[Variable]:
-        """The quantities whose arrays the way back reads."""
-        reads = self.graph.loop.reads
-        known = [*([] if reads is None else [reads]), *(s.at(self.graph.before) for s in self.graph.states),
-                 *(a.target for a in self.graph.cell)]
-        return [name for name in dict.fromkeys(known) if name in self.plan.read]
-
-
-def words_of(lines: Iterable[str]) -> set[str]:
-    """Return the identifiers in lines of code, comments apart."""
-    return {word for line in lines if not line.startswith("# ") for word in re.findall(r"\w+", line)}
+    def call_back(self, d_state: str, extra: Iterable[str], source: tuple[str, str] | None = None,
+                  results: str = "loop_gradients, d_start") -> Iterator[str]:
+        """The lines that go back through the loop; ``source`` names its sequences and their lengths."""
+        more = "".join(f", {one}" for one in extra)
+        batch = f"{self.back}(parameters, {self.tape}, {self.active}, {d_state}{more}, wrt)"
+        if len(self.forms) == 1:
+            yield f"    {results} = {batch}"
+            return
+        yield f"    if {self.alone(*source or ('state[0]' if self.starts_late else 'inputs', self.lengths))}:"
+        yield f"        {results} = {self.back}_one(parameters, {self.tape}, {d_state}{more}, wrt)"
+        yield "    else:"
+        yield f"        {results} = {batch}"

@@ -98,14 +98,15 @@ def _shared(cell: tuple[Assignment, ...], needed: set[Any] | frozenset[Any], sta
             and uses[a.value.argument] == 1}
 
 
-def _terms(value: Expression) -> tuple[Expression, ...]:
+def terms_of_sum(value: Expression) -> tuple[Expression, ...]:
+    """Return the terms of a sum of equals, or what is none."""
     plain = isinstance(value, OrderedSum) and all(term.rank == value.rank for term in value.args)
     return value.args if plain else (value,)
 
 
 def _split(a: Assignment, late: set[Any], group: Group | None, drives: dict[Any, Any], rest: dict[Any, Any]) -> None:
     """Take the early terms and the group's product out of a sum."""
-    terms = _terms(a.value)
+    terms = terms_of_sum(a.value)
     early = [term for term in terms if not late & set(names_in(term))]
     if not group and not (len(early) < len(terms) and any(not isinstance(one, Named | Numeral) for one in early)):
         return
@@ -124,7 +125,7 @@ def _groups(assignments: list[Assignment], before: set[Any], states: set[Any],
             shared: Mapping[Any, Any]) -> list[Group]:
     found: dict[tuple[Any, Any], list[tuple[Variable, Expression]]] = {}
     for a in assignments:
-        products = [pair for term in _terms(a.value) if (pair := vector_and_matrix(term)) and pair[0] in before]
+        products = [pair for term in terms_of_sum(a.value) if (pair := vector_and_matrix(term)) and pair[0] in before]
         if a.target in states or shared.get(a.target) in states or a.target.rank != 1 or not products:
             continue
         vector, matrix = products[0]
@@ -216,7 +217,7 @@ def _update(target: Any, terms: Terms, slopes: dict[Variable, Expression], state
 
 def members_carried(value: Expression, group: Group) -> tuple[dict[Variable, Expression], Expression] | None:
     """Split what a step hands on into the products of a group's δ's and the rest; None if one is missing."""
-    terms = _terms(value)
+    terms = terms_of_sum(value)
     found: dict[Variable, Expression] = {}
     for term in terms:
         pair = vector_and_matrix(term) if isinstance(term, MatrixProduct) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from rnnsym.calculus.unrolling import StepGraph
@@ -14,14 +15,14 @@ from rnnsym.writing.plain import plain
 
 SUM_WEIGHTS = '''
 def weights(batch, steps, active):
-    """Return how much each output counts in the loss of its sequence, (batch, steps)."""
-    return np.ones((batch, steps)) if active is None else active.astype(float)
+    """Return how much each output counts in the mean loss over the batch, (batch, steps)."""
+    return np.full((batch, steps), 1.0 / batch) if active is None else active / batch
 '''
 MEAN_WEIGHTS = '''
 def weights(batch, steps, active):
-    """Return how much each output counts in the mean over its sequence, (batch, steps)."""
-    weight = np.ones((batch, steps)) if active is None else active.astype(float)
-    return weight / weight.sum(axis=1, keepdims=True)
+    """Return how much each output counts in the mean over its sequence and the batch, (batch, steps)."""
+    return np.full((batch, steps), 1.0 / (batch * steps)) if active is None else (
+        active / (batch * active.sum(axis=1, keepdims=True)))
 '''
 TURNED = '''
 def turned(values, active):
@@ -34,35 +35,35 @@ def turned(values, active):
     return values[np.arange(batch)[:, None], order]
 '''
 MERGED = '''
-def merged(values, rows):
+def merged(values):
     """Lay the steps of all sequences in one long batch."""
-    return values.reshape(-1, *values.shape[1 + len(rows):])
+    return values.reshape(-1, *values.shape[2:])
 '''
-JOINED = '''
-def joined(parts, steps, rows, size, apart=False):
-    """Return an array of quantities that share a product, (steps, parts, *rows, size), and each of them alone.
-
-    ``apart`` lays each of them out for itself, so that its steps and sequences can be merged.
-    """
-    if apart and rows:
-        whole = np.empty((parts, steps, *rows, size)).swapaxes(0, 1)
-    else:
-        whole = np.empty((steps, parts, *rows, size))
-    return whole, [whole[:, part] for part in range(parts)]
-
-
-def side_by_side(weights, rows, axis=1):
-    """Join weights for one product: of one sequence with a wide matrix, of a batch with each."""
-    return np.ascontiguousarray(np.stack(weights) if rows else np.concatenate(weights, axis=axis))
+STACKED = '''
+def stacked(*rows):
+    """Join weights side by side, and these rows, of matrices or of vectors, one below the other."""
+    return np.vstack([np.concatenate(row, axis=-1) for row in rows])
+'''
+ALONE = '''
+def alone(sequences, lengths, width=0):
+    """Whether there is one sequence, without padding and of few inputs a step: it needs no batch axis."""
+    return len(sequences) == 1 and lengths is None and width <= WIDE
 '''
 
+BLOCK_OF = '''
+def block_of(steps, size):
+    """Return how many steps a block has: few beside all, so that what is made for it takes little memory."""
+    most = max(1, min(BLOCK // size, steps // 12 + FEW // size))
+    return -(-steps // -(-steps // most))  # no block is much shorter than the others
+'''
 
-def helper_functions(network: Network, *, joined: bool) -> list[Iterator[str]]:
-    """Return the lines of what outputs at every step, readings from both ends and joined products need beside."""
+
+def helper_functions(network: Network, text: str) -> list[str]:
+    """Return the helpers that a text calls."""
     weights = MEAN_WEIGHTS if network.over_steps == "mean" else SUM_WEIGHTS
-    found = [weights] * network.shape_of_steps.every + [TURNED] * network.bidirectional
-    found += [MERGED] + [part for part in JOINED.split("\n\n\n") if joined]
-    return [iter(text.strip().split("\n")) for text in found]
+    known = {"weights": weights, "turned": TURNED, "merged": MERGED, "stacked": STACKED, "alone": ALONE,
+             "block_of": BLOCK_OF}
+    return [source.strip() for name, source in known.items() if re.search(rf"\b{name}\(|\({name}, ", text)]
 
 
 def head(setting: Setting) -> Iterator[str]:
@@ -78,6 +79,8 @@ def head(setting: Setting) -> Iterator[str]:
     yield "import numpy as np"
     yield ""
     yield "BLOCK = 24_000  # numbers of one quantity in a block of steps, so that a block's arrays stay in the cache"
+    yield "WIDE = 256  # inputs of a step; the products of more are made of many steps at once"
+    yield "FEW = 850  # numbers of one quantity that are a block however few steps there are"
     yield from broken([f"PARAMETERS = {tuple_of(f'{chr(34)}{p.name}{chr(34)}' for p in network.parameters)}"])
     yield from (f"{names(c)} = {float(c.value)!r}" for c in network.constants)
     yield from (f"\n{helpers[name].rstrip()}" for name in sorted(setting.printer.functions) if name in helpers)

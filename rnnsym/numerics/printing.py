@@ -52,7 +52,7 @@ class BatchPrinter(NumPyPrinter):
         """Print an operand, in parentheses where it binds less tightly than ``level``."""
         code = str(self._print(node))
         loose = _levels.get(type(node), ATOM) < level or (code.startswith("-") and level > SUM)
-        return f"({code})" if loose else code
+        return f"({code})" if loose and not code.isidentifier() else code
 
     def aligned(self, node: ex.Expression, rank: int, level: int) -> str:
         """Print an elementwise operand; a scalar of each sequence gets an axis to meet a vector's entries."""
@@ -199,13 +199,14 @@ class BatchPrinter(NumPyPrinter):
         if not any(batched):
             return f"np.concatenate(({', '.join(str(self._print(operand)) for operand in node.args)}))"
         one = next(inner for inner in ex.walk(node) if isinstance(inner, ex.Variable | Adjoint))
-        pieces = [str(self._print(operand)) if own else self._repeated(operand, one)
+        looked_up = any(isinstance(inner, ex.Lookup) and inner.vector == one for inner in ex.walk(node))
+        pieces = [str(self._print(operand)) if own else self._repeated(operand, one, 0 if looked_up else one.rank)
                   for operand, own in zip(node.args, batched, strict=True)]
         return f"np.concatenate(({', '.join(pieces)}), axis=-1)"
 
-    def _repeated(self, node: ex.Expression, one: Any) -> str:
-        """Print what has no batch once for each sequence, as many as the array ``one`` has."""
-        leading = f"{self.names(one)}.shape" + (f"[:-{one.rank}]" if one.rank else "")
+    def _repeated(self, node: ex.Expression, one: Any, rank: int) -> str:
+        """Print what has no batch once for each sequence, as many as the array ``one`` of this rank has."""
+        leading = f"{self.names(one)}.shape" + (f"[:-{rank}]" if rank else "")
         code = self._print(node)
         return f"np.broadcast_to({code}, {leading} + np.shape({code}))"
 

@@ -1,36 +1,50 @@
-"""The way back through one loop as code, in blocks of steps: slopes at once, δ step by step, gradients as products."""
+"""The way back through a loop as code, in blocks of steps: slopes at once, δ step by step, gradients as products."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from rnnsym.calculus.binding import names_in
+from rnnsym.calculus.adjoints import LoopRecursion
 from rnnsym.calculus.notation import Adjoint
-from rnnsym.model.expressions import ZERO, Expression, Parameter, Variable
-from rnnsym.numerics.joints import adjoint_name, adjoints_of, backward_product, side_by_side_name
-from rnnsym.numerics.loops import LoopEmitter, words_of
+from rnnsym.model.expressions import ZERO, Expression, OrderedSum, Parameter, Size, Variable, add
+from rnnsym.numerics.forwards import ForwardEmitter, loop_over, words_of
+from rnnsym.numerics.gradients import GradientEmitter
+from rnnsym.numerics.joints import Joint, adjoints_of, backward_product
 from rnnsym.numerics.plans import Backward, Group, backward_plan, members_carried
+from rnnsym.numerics.rows import Row
 from rnnsym.numerics.setting import tuple_of
 from rnnsym.numerics.statements import Statements
 from rnnsym.numerics.terms import adjoints_in
 
 
 class ReturnEmitter:
-    """Writes the way back through a loop. ``given`` are quantities of all steps that outputs inside it need."""
+    """Writes the way back through a loop.
 
-    def __init__(self, loop: LoopEmitter, parameters: tuple[Parameter, ...]) -> None:
-        self.loop, self.parameters = loop, parameters
-        self.graph, self.names, self.setting = loop.graph, loop.names, loop.setting
-        self.plan: Backward = backward_plan(loop.recursion)
-        self.bulk = Statements(self.names, loop.reprinted(self._name), bulk=True)
-        self.step = Statements(self.names, loop.reprinted(self._name_of_step))
-        self.groups = [group for group in loop.plan.groups if self._carried(group)]
+    ``outside`` are the states whose δ something outside the loop reaches at each step, ``given`` the quantities of all
+    steps that outputs inside the loop need.
+    """
+
+    def __init__(self, forward: ForwardEmitter, parameters: tuple[Parameter, ...], outside: tuple[Variable, ...],
+                 given: tuple[Variable, ...]) -> None:
+        self.forward, self.parameters, self.outside, self.given = forward, parameters, outside, given
+        self.one = forward.one
+        self.recursion: LoopRecursion = forward.recursion
+        self.graph, self.names, self.setting = forward.graph, forward.names, forward.setting
+        self.plan: Backward = backward_plan(self.recursion)
+        self.bulk = Statements(self.names, forward.reprinted(self._name), bulk=True, one=self.one)
+        self.step = Statements(self.names, forward.reprinted(self._name_of_step), one=self.one)
+        groups = [group for group in forward.plan.groups if len(group.members) > 1]
+        self.groups = [group for group in groups if self._carried(group)]
+        rows = [group for group in forward.plan.groups if isinstance(group, Row) and (
+            group in self.groups or (len(group.members) == 1 and adjoints_of(group) <= self.plan.stored))]
+        self.gradients = GradientEmitter(forward, rows, parameters, self._name)
 
     def _carried(self, group: Group) -> Any:
         state = next(s for s in self.graph.states if s.at(self.graph.before) == group.vector)
         carry = self.plan.carry.get(state)
-        stored = all(Adjoint(m) in self.plan.stored for m in group.members)
+        stored = adjoints_of(group) <= self.plan.stored
         return members_carried(carry, group) if carry is not None and stored else None
 
     def _is_state(self, key: Any) -> bool:
@@ -50,115 +64,164 @@ class ReturnEmitter:
         owner = next((u.target for u in self.plan.updates if u.place == key and u.target in self.plan.stored), None)
         return key if owner is None else owner
 
-    def lines(self, arriving: dict[Variable, str], given: dict[Variable, str], lengths: str, *,
-              inputs: bool = False) -> Iterator[str]:
-        """All lines; ``arriving`` names what reaches a state's δ at each step from outside, of all steps."""
-        body = list(self._steps(arriving))
-        yield f"    steps = {'targets' if self.loop.sequence == 'steps' else self.loop.sequence}.shape[1]"
-        yield f"    {self.loop.rows(lengths)}"
-        if inputs:
-            own = "".join(f", {self.setting.printer.size(n)}" for n in self.loop.read_shape)
-            yield f'    {self.loop_input} = np.zeros((steps, *rows{own}) if "inputs" in wrt else 0)'
-        for state, array in arriving.items():
-            own = "".join(f", {self.setting.printer.size(n)}" for n in state.shape)
-            yield f"    {array} = {array}.swapaxes(0, 1).reshape(steps, *rows{own})"
-        for variable, code in given.items():
-            yield f"    {self._all(variable)} = {code}.swapaxes(0, 1).reshape(steps, *rows{', -1' * variable.rank})"
-        for s in self.graph.states:
-            own = "".join(f", {self.setting.printer.size(n)}" for n in s.shape) or ","
-            name = self.names(Adjoint(s))
-            yield f"    {name} = np.array({name}).reshape(*rows{own})" if s.rank else f"    {name} = np.array({name})"
-            yield f"    {self._next(s)} = np.empty_like({name})"
+    def values(self) -> list[Expression]:
+        """All expressions of the way back, and the sizes of what it makes."""
+        sizes = [Size(n) for one in (*self.graph.states, *(a.target for a in self.graph.cell)) for n in one.shape]
+        reads = self.graph.loop.reads
+        sizes += [Size(n) for n in (() if reads is None or self.setting.index else reads.shape)]
+        r = self.recursion
+        return [*(a.value for a in r.step), *r.carry.values(), *r.step_gradients.values(), r.input, *sizes]
+
+    def body(self, active: str) -> list[str]:
+        """All lines after the sizes; ``active`` is the mask's name, "" where there is none."""
+        taken = f"{tuple_of(self.tape())} = (values[past] for values in tape)"
+        loop = [taken, *self._slopes(), *self._steps(active), *self._sums()]
+        lines = [f"{self._all(v)} = {self._ordered(self._all(v))}" for v in self.given]
+        lines += [f"{self._out(s)} = {self._ordered(self._out(s))}" for s in self.outside]
+        states = [self.names(Adjoint(s)) for s in self.graph.states]
+        place = "[0]" if self.one else ""
+        lines.append(f"{tuple_of(states)} = (values{place}.copy() for values in d_state)")
+        lines += [f"{self._next(s)} = np.empty_like({self.names(Adjoint(s))})" for s in self._swapped()]
         for update in self.plan.updates:
             if not self._is_state(update.target) and update.target not in self.plan.stored:
-                yield f"    {self.names(update.target)} = {self.step.empty(update.target.shape)}"
-        yield from (f"    {line}" for line in (*self.bulk.needs.values(), *self.step.needs.values()))
-        yield f"    block = max(1, BLOCK // {self.names(Adjoint(self.graph.states[0]))}.size)"
-        yield "    for first in reversed(range(0, steps, block)):"
-        yield "        past = slice(first, min(first + block, steps))"
-        yield from self._slopes(given)
-        yield from body
-        yield from self._gradients()
-        for s in self.graph.states:
-            name = self.names(Adjoint(s))
-            yield f"    {name} = {name}.reshape(batch{', -1' * s.rank})"
+                lines.append(f"{self.names(update.target)} = {self.step.empty(update.target.shape)}")
+        lines.append(f"block = block_of(steps, {states[0]}.size)")
+        lines += [*self._starts(), *self.gradients.starts(), *self._rooms(), *self.bulk.needs.values()]
+        lines += self.step.before_the_loop()
+        lines.append("for first in reversed(range(0, steps, block)):")
+        lines.append("    past = slice(first, min(first + block, steps))")
+        return [*lines, *(f"    {line}" for line in loop), *self._results()]
+
+    def _ordered(self, array: str) -> str:
+        return f"{array}[0]" if self.one else f"{array}.swapaxes(0, 1)"
 
     def _all(self, variable: Variable) -> str:
         return self.names.derived("all", variable)
 
+    def _out(self, state: Variable) -> str:
+        return self.names.derived("out", Adjoint(state))
+
     def _next(self, state: Variable) -> str:
         return self.names.derived("next", Adjoint(state))
 
-    def _slopes(self, given: dict[Variable, str]) -> Iterator[str]:
-        taped = [self.names(v) for v in self.loop.taped()]
-        if taped:
-            yield f"        {tuple_of(taped)} = (values[past] for values in {self.loop.tape})"
-        for variable in given:
-            yield f"        {self.names(variable)} = {self._all(variable)}[past]"
-        joint = {d for group in self.groups for d in adjoints_of(group)}
-        for group in self.groups:
-            size = self.setting.printer.size(group.members[0].shape[0])
-            members = ", ".join(self.names(Adjoint(m)) for m in group.members)
-            yield (f"        {adjoint_name(self.names, group)}, ({members}) = "
-                   f"joined({len(group.members)}, past.stop - first, rows, {size}, apart=True)")
-            joint_ = adjoint_name(self.names, group)
-            yield (f"        {side_by_side_name(self.names, group)} = "
-                   f"{joint_} if rows else {joint_}.reshape(len({joint_}), -1)  # those of a step side by side")
-        if self.plan.slopes:
-            yield "        # the slopes of all steps of the block; what bears the name of a δ becomes it in the loop"
-        for slope, value in self.plan.slopes.items():
-            place = self._place(slope)
-            if place in joint:
-                lines = [f"{self.names(place)}[...] = {self.bulk.code(value)}"]
-            else:
-                lines = [f"{self._name(place)} = {self.bulk.code(value)}"]
-            yield from (f"        {line}" for line in lines)
-        placed = {self._place(slope) for slope in self.plan.slopes}
-        for target in (u.target for u in self.plan.updates if u.target in self.plan.stored):
-            if target not in placed | joint:
-                yield f"        {self._name(target)} = {self.step.empty(target.shape, 'past.stop - first, ')}"
-        for s in self.graph.states:  # a state's δ that nothing within its step reaches
-            if Adjoint(s) in self.plan.stored and all(u.target != Adjoint(s) for u in self.plan.updates):
-                yield f"        {self._name(Adjoint(s))} = {self.step.empty(s.shape, 'past.stop - first, ')}"
+    def _starts(self) -> Iterator[str]:
+        reads = self.graph.loop.reads
+        if self.reads_vectors and reads is not None:
+            own = ", ".join(self.step.printer.size(n) for n in reads.shape)
+            yield f'd_inputs = np.empty((steps, {"" if self.one else "batch, "}{own})) if "inputs" in wrt else None'
 
-    def _steps(self, arriving: dict[Variable, str]) -> Iterator[str]:
-        lines = list(self._masked())
-        lines += [f"np.add({self.names(Adjoint(s))}, {array}_t, out={self.names(Adjoint(s))})"
-                  for s, array in arriving.items()]
-        for update in self.plan.updates:
-            lines += self._update(update.target, update.value)
-        states = list(self.graph.states)
-        for s in states:
-            lines += self._carry(s)
-        pairs = [(self.names(Adjoint(s)), self._next(s)) for s in states]
-        lines += [f"{now}, {then} = {then}, {now}" for now, then in pairs]
-        lines.append(f"if {self.loop.active} is not None:")
-        lines += [f"    np.add({self.names(Adjoint(s))}, {self._held(s)}, out={self.names(Adjoint(s))})"
-                  for s in states]
-        arrays = self._arrays_of(lines, arriving)
-        through = "".join(f", {whole}[::-1]" for whole in arrays.values())
-        yield (f"        for (step{''.join(f', {one}' for one in arrays)}) in zip("
-               f"range(past.stop - 1, -1, -1){through}):")
-        yield from (f"            {line}" for line in lines)
+    def _sums(self) -> Iterator[str]:
+        """What a block adds to the gradients."""
+        if self.reads_vectors:
+            yield 'if "inputs" in wrt:'
+            yield f"    d_inputs[past] = {self.bulk.code(self.recursion.input)}"
+        yield from self.gradients.sums()
 
-    def _arrays_of(self, lines: list[str], arriving: dict[Variable, str]) -> dict[str, str]:
-        words = words_of(lines)
-        keys: list[Any] = [*self.loop.taped(), *(u.target for u in self.plan.updates),
-                           *self.plan.slopes, *map(Adjoint, self.graph.states),
-                           *(self.setting.graph.target, self._weight)]
-        found = {self.names.of_step(self._place(key)): self._name(self._place(key)) for key in keys}
-        found |= {f"{array}_t": f"{array}[past]" for array in arriving.values()}
-        for group in self.groups:
-            joint = adjoint_name(self.names, group)
-            found[f"{joint}_t"] = side_by_side_name(self.names, group)
-        return {one: whole for one, whole in found.items() if one in words}
+    def _results(self) -> Iterator[str]:
+        yield from self.gradients.results()
+        batched = "[None]" if self.one else ""
+        if self.reads_vectors:
+            yield 'if "inputs" in wrt:'
+            yield f'    gradients["inputs"] = d_inputs{"[None]" if self.one else ".swapaxes(0, 1)"}'
+        yield f"return gradients, {tuple_of(f'{self.names(Adjoint(s))}{batched}' for s in self.graph.states)}"
 
     @property
-    def _weight(self) -> Variable:
-        return Variable("weight", (), self.setting.graph.target.step)
+    def reads_vectors(self) -> bool:
+        """Whether there is ∂L/∂inputs."""
+        reads = self.graph.loop.reads
+        return reads is not None and reads.name == "x" and not self.setting.index
 
-    def _masked(self) -> Iterator[str]:
-        active = self.loop.active
+    def tape(self) -> list[str]:
+        """The arrays that the way back reads, at least one: it tells the number of steps."""
+        candidates = [*self.forward.joints.taped(), *map(self.names, self.forward.taped())]
+        words = words_of([*self._slopes(), *self._steps(""), *self._sums()])
+        reads = self._only_size()
+        if reads is not None:
+            words.add(self.names(reads))
+            candidates = list(dict.fromkeys((*candidates, self.names(reads))))
+        return [name for name in candidates if name in words] or candidates[:1]
+
+    def _only_size(self) -> Variable | None:
+        """The input where nothing else has its size."""
+        reads = self.graph.loop.reads
+        if reads is None or not self.reads_vectors:
+            return None
+        known = {n for one in (*self.parameters, *self.graph.states) for n in one.shape}
+        return None if set(reads.shape) <= known else reads
+
+    def sources(self) -> dict[Any, str]:
+        """Where sizes are told from that no parameter has."""
+        found = {n: f"d_state[{place}].shape[{axis + 1}]" for place, s in enumerate(self.graph.states)
+                 for axis, n in enumerate(s.shape)}
+        reads = self._only_size()
+        if reads is not None:
+            found |= dict.fromkeys(reads.shape, f"tape[{self.tape().index(self.names(reads))}].shape[-1]")
+        return found
+
+    def _slopes(self) -> Iterator[str]:
+        for variable in self.given:
+            yield f"{self.names(variable)} = {self._all(variable)}[past]"
+        if self._in_blocks():
+            yield f"{tuple_of(map(self._name, self._in_blocks()))} = (room[:past.stop - first] for room in rooms)"
+        for group in self.groups:
+            joint, members = Joint(self.step, group, "d_"), [self.names(Adjoint(m)) for m in group.members]
+            room = joint.name("room_of") + ("[:past.stop - first]" if self.one else "[:, :past.stop - first]")
+            yield from joint.arrays(members, room)
+        if self.plan.slopes:
+            yield "# the slopes of all steps of the block; what bears the name of a δ becomes it in the loop"
+        for slope, value in self.plan.slopes.items():
+            yield f"# {self._name(self._place(slope))} = {self.bulk.code(value)}"
+            yield from self.bulk.into(self._name(self._place(slope)), value)
+
+    def _in_blocks(self) -> list[Any]:
+        """The slopes and δ's that have an array of their own for the steps of a block."""
+        joint = {d for group in self.groups for d in adjoints_of(group)}
+        placed = [self._place(slope) for slope in self.plan.slopes]
+        stored = [u.target for u in self.plan.updates if u.target in self.plan.stored]
+        states = [Adjoint(s) for s in self.graph.states if Adjoint(s) in self.plan.stored]
+        return [key for key in dict.fromkeys((*placed, *stored, *states)) if key not in joint]
+
+    def _rooms(self) -> Iterator[str]:
+        """The lines that make the arrays of a block."""
+        if self._in_blocks():
+            yield f"rooms = {tuple_of(self.step.empty(key.shape, 'block') for key in self._in_blocks())}"
+        for group in self.groups:
+            joint = Joint(self.step, group, "d_")
+            yield f"{joint.name('room_of')} = np.empty({joint.shape.format(steps='block')})"
+
+    def _steps(self, active: str) -> Iterator[str]:
+        lines = list(self._masked(active))
+        lines += [self.step.call("add", d, f"{self._out(s)}_t", out=d) for s in self.outside
+                  if (d := self.names(Adjoint(s)))]
+        for update in self.plan.updates:
+            lines += self._update(update.target, update.value)
+        for s in self._order():
+            lines += self._carry(s)
+        pairs = [(self.names(Adjoint(s)), self._next(s)) for s in self._swapped()]
+        lines += [f"{now}, {then} = {then}, {now}" for now, then in pairs]
+        if active:
+            lines.append(f"if {active} is not None:")
+            lines += [f"    {self.step.call('add', d, self._held(s), out=d)}" for s in self.graph.states
+                      if (d := self.names(Adjoint(s)))]
+        arrays = {"step": "range(past.stop - 1, first - 1, -1)"} if active else {}
+        arrays |= {one: f"{whole}[::-1]" for one, whole in self._arrays_of(lines).items()}
+        yield from loop_over(arrays)
+        yield from (f"    {line}" for line in lines)
+
+    def _arrays_of(self, lines: list[str]) -> dict[str, str]:
+        words = words_of(lines)
+        keys: list[Any] = [*self.forward.taped(), *(u.target for u in self.plan.updates),
+                           *self.plan.slopes, *map(Adjoint, self.graph.states), *self.given]
+        found = {self.names.of_step(self._place(key)): self._name(self._place(key)) for key in keys}
+        found |= {f"{self._out(s)}_t": f"{self._out(s)}[past]" for s in self.outside}
+        for group in self.groups:
+            whole = Joint(self.step, group, "d_").whole
+            found[f"{whole}_t"] = whole
+        return {one: whole for one, whole in found.items() if one in words}
+
+    def _masked(self, active: str) -> Iterator[str]:
+        if not active:
+            return
         yield f"if {active} is not None:  # what belongs to a sequence that has ended goes back unchanged"
         for s in self.graph.states:
             d, mask = self.names(Adjoint(s)), f"{active}[:, step, None]" if s.rank else f"{active}[:, step]"
@@ -176,39 +239,47 @@ class ReturnEmitter:
             return lines
         return self.step.into(self._name_of_step(target), value)
 
+    def _order(self) -> list[Variable]:
+        """The states in an order in which, if there is one, none is overwritten that another still needs."""
+        uses = {s: {d.variable for d in adjoints_in([self.plan.carry.get(s, ZERO)])} for s in self.graph.states}
+        found: list[Variable] = []
+        while waiting := [s for s in self.graph.states if s not in found]:
+            free = [s for s in waiting if not any(s in uses[other] for other in waiting if other != s)]
+            found += free[:1] or waiting[:1]
+        return found
+
+    def _swapped(self) -> list[Variable]:
+        """The states whose next δ needs an array of its own, since this one is still read when it is written."""
+        order = self._order()
+        return [s for place, s in enumerate(order) if not self._in_place(s, order[place + 1:])]
+
+    def _in_place(self, state: Variable, later: list[Variable]) -> bool:
+        if any(Adjoint(state) in adjoints_in([self.plan.carry.get(other, ZERO)]) for other in later):
+            return False
+        lines, d = self._carry_into(state, "OUT"), rf"\b{self.names(Adjoint(state))}\b"
+        reads = [place for place, line in enumerate(lines) if re.search(d, line)]
+        writes = [place for place, line in enumerate(lines) if "OUT" in line]
+        return not reads or reads[-1] < writes[0] or (reads[-1] == writes[0] and ".dot(" not in lines[writes[0]])
+
     def _carry(self, state: Variable) -> list[str]:
-        value, out = self.plan.carry.get(state), self._next(state)
+        return self._carry_into(state, self._next(state) if state in self._swapped() else self.names(Adjoint(state)))
+
+    def _carry_into(self, state: Variable, out: str) -> list[str]:
+        value = self.plan.carry.get(state)
         if value is None:
             return [f"{out}[...] = 0.0"]
         group = next((g for g in self.groups if g.vector == state.at(self.graph.before)), None)
         if group is None:
-            return self.step.into(out, value)
+            return self.step.into(out, _first(value, Adjoint(state)))
         matrices, rest = self._carried(group)
-        own = [] if rest == ZERO else self.step.plus(out, rest)
-        return [*backward_product(self.step, group, matrices, out), *own]
+        if rest == ZERO:
+            return backward_product(self.step, group, matrices, out)
+        spare = self.step.spare(state.shape, 0)
+        return [*self.step.into(out, _first(rest, Adjoint(state)), 1),
+                *backward_product(self.step, group, matrices, spare), self.step.call("add", out, spare, out=out)]
 
-    def _gradients(self) -> Iterator[str]:
-        recursion, reads = self.loop.recursion, self.graph.loop.reads
-        if reads is not None and reads.name == "x" and recursion.input != ZERO and not self.setting.index:
-            yield '        if "inputs" in wrt:'
-            yield f"            {self.loop_input}[past] = {self.bulk.code(recursion.input)}"
-        values = [recursion.step_gradients[p] for p in self.parameters if p in recursion.step_gradients]
-        names = sorted({(self._name(key)) for value in values for key in self._moving(value)})
-        if names:
-            yield "        if rows:"
-        for name in names:
-            yield f"            {name} = merged({name}, rows)"
-        printer = self.loop.reprinted(self._name)
-        for p in self.parameters:
-            if p in recursion.step_gradients:
-                lines = printer.accumulate(self.names.derived("grad", p), recursion.step_gradients[p])
-                yield f'        if "{p.name}" in wrt:'
-                yield from (f"            {line}" for line in lines)
-
-    @property
-    def loop_input(self) -> str:
-        """The array of the gradients of this loop's inputs, in the order of its steps."""
-        return "d_reversed" if self.graph.loop.reverse else "d_inputs"
-
-    def _moving(self, value: Expression) -> list[Any]:
-        return [*(n for n in names_in(value) if isinstance(n, Variable)), *adjoints_in([value])]
+def _first(value: Expression, wanted: Adjoint) -> Expression:
+    """The terms of a sum that read a δ before those that do not, so that its place can take the sum."""
+    if not isinstance(value, OrderedSum):
+        return value
+    return add(*sorted(value.args, key=lambda term: wanted not in adjoints_in([term])))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,14 +22,19 @@ class Setting:
     graph: StepGraph
     names: Identifiers
     printer: BatchPrinter
+    batch: Any
 
     @classmethod
-    def of(cls, graph: StepGraph) -> Setting:
-        """Return the setting of a module; the user's own names come first, so that ours give way."""
+    def of(cls, graph: StepGraph, batch: Any) -> Setting:
+        """Return the setting of a module; the user's own names come first, so that ours give way.
+
+        ``batch`` is the size that stands for the number of sequences.
+        """
         names = Identifiers()
+        names.reserve(batch, "batch")
         for name in (*graph.network.parameters, *graph.network.constants, graph.network.input, *graph.states):
             names(name)
-        return cls(graph, names, BatchPrinter(names))
+        return cls(graph, names, BatchPrinter(names), batch)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -74,8 +79,11 @@ class Setting:
                 shape = self.shape(parameter, False)
                 yield f'    {self.names(parameter)} = parameters["{parameter.name}"]  # {shape}'
 
-    def sizes(self, expressions: Iterable[Expression]) -> Iterator[str]:
-        """Assign the sizes that the code of ``expressions`` or a zero state needs, each from an array that bears it."""
+    def sizes(self, expressions: Iterable[Expression], known: Mapping[Any, str] | None = None) -> Iterator[str]:
+        """Assign the sizes that the code of ``expressions`` or a zero state needs, each from an array that bears it.
+
+        ``known`` are further sources of sizes that no parameter has; where it is absent, the inputs are one.
+        """
         needed = dict.fromkeys(
             symbol
             for expression in expressions
@@ -84,12 +92,16 @@ class Setting:
             for symbol in _own_sizes(node)
         )
         for symbol in needed:
-            yield f"    {self.names(symbol)} = {self._source_of(symbol)}"
+            if symbol == self.batch:
+                continue
+            yield f"    {self.names(symbol)} = {self._source_of(symbol, known)}"
 
-    def _source_of(self, symbol: Any) -> str:
+    def _source_of(self, symbol: Any, known: Mapping[Any, str] | None) -> str:
         for parameter in self.parameters:
             if symbol in parameter.shape:
                 return f'parameters["{parameter.name}"].shape[{tuple(parameter.shape).index(symbol)}]'
+        if known is not None and symbol in known:
+            return known[symbol]
         given = self.graph.network.input
         if symbol in given.shape and not self.index:
             return "inputs.shape[1]" if given.step is None else "inputs.shape[2]"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +14,7 @@ from rnnsym.model.topologies import Topology
 from rnnsym.numerics.arrays import Float, Shapes, as_floats, as_mapping, as_whole_numbers, check_range
 
 
-@dataclass(frozen=True)
-class Arguments:
+class Arguments(NamedTuple):
     """Validated arguments of one call; ``single`` says that one sequence came without a batch axis.
 
     ``inputs`` and ``targets`` have their batch axis; rows that are looked up are whole numbers, classes are one-hot.
@@ -33,8 +31,7 @@ class Arguments:
     single: bool
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(NamedTuple):
     """What a caller hands over, as it came."""
 
     parameters: Any

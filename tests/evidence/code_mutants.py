@@ -25,7 +25,7 @@ from rnnsym.evidence.enclosures import Enclosure, Subject, deviation, enclosed_g
 from rnnsym.evidence.examples import Drawn, Example, examples
 from rnnsym.model.networks import Network
 
-MUTATED = ("forward", "readout", "losses", "value_and_grad", "sigmoid")
+MUTATED = ("forward_one", "backward_one", "forward", "backward", "readout", "losses", "value_and_grad", "sigmoid")
 FURTHER = 40  # drawn examples on which a survivor must agree, too
 SMALL_BLOCK = 6  # numbers of a block of steps, so that a few steps make several blocks
 OPERATORS: dict[type, tuple[type, ...]] = {

@@ -15,7 +15,6 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,14 +27,14 @@ from rnnsym.calculus.unrolling import graph_of
 from rnnsym.errors import CheckError, DerivationError
 from rnnsym.evidence.checks import NOTHING, check_function
 from rnnsym.evidence.confirmations import SETTLED, UNSETTLED
-from rnnsym.evidence.differences import NOISE, Extended, ReferenceLoss, Value, central_difference
+from rnnsym.evidence.differences import NOISE
 from rnnsym.evidence.enclosures import Subject, enclosed_gradient
 from rnnsym.evidence.examples import Example, examples
 from rnnsym.evidence.judging import LOSS_SLACK
 from rnnsym.evidence.oracles import LARGEST_NESTED, affordable_draws, differing_entries, nested_size
+from rnnsym.evidence.references import reference_losses
 from rnnsym.evidence.strategies import networks
 from rnnsym.evidence.verification import verify
-from rnnsym.model.expressions import Parameter
 from rnnsym.model.networks import Network
 from rnnsym.model.topologies import topologies
 from rnnsym.numerics.compilation import compile_network
@@ -97,17 +96,18 @@ def along_all(network: Network, example: Example) -> Verdict:
     if their errors cancelled along a random direction.
     """
     subject, verdict = Subject.of(network), Verdict()
-    references = [ReferenceLoss(subject.graph, example, number) for number in range(len(example.inputs))]
+    references = reference_losses(subject.graph, example)
     bounds = enclosed_gradient(subject, example).bound
-    expected = float(np.mean([reference.value().loss for reference in references]))
+    expected = float(np.mean(np.concatenate([reference.losses for reference in references])))
     if any(r.near_jump for r in references) or not np.isfinite([expected, total_of(bounds)]).all():
         verdict.undecided.append("outside a domain, or near a jump")
         return verdict
     loss, gradients = compile_network(network).value_and_grad(**example.arguments())
     random = np.random.default_rng(0)
     ways = {p: random.uniform(-1, 1, np.shape(example.parameters[p.name])) for p in network.parameters}
-    slopes = [central_difference(partial(moved, reference, example, ways)) for reference in references]
-    slope, error = (float(np.mean([getattr(one, name) for one in slopes])) for name in ("value", "error"))
+    slopes = [reference.slopes([ways]) for reference in references]
+    slope, error = (float(np.concatenate([getattr(one, name) for one in slopes]).mean())
+                    for name in ("values", "errors"))
     found = sum(float((way * gradients[p.name]).sum()) for p, way in ways.items())
     if not error <= max(SETTLED * abs(slope), UNSETTLED * NOISE):
         verdict.undecided.append("the differences did not settle, as at a kink")
@@ -122,12 +122,6 @@ def along_all(network: Network, example: Example) -> Verdict:
 def total_of(bounds: dict[str, Any]) -> float:
     """Return the bound of rounding of a sum of all gradients' entries, each weighted by at most 1."""
     return sum(float(bound.sum()) for bound in bounds.values())
-
-
-def moved(reference: ReferenceLoss, example: Example, ways: dict[Parameter, Any], by: Any) -> Value:
-    """Return the loss with all parameters moved along their ways."""
-    return reference.value({p: np.asarray(example.parameters[p.name], dtype=Extended) + by * way
-                            for p, way in ways.items()})
 
 
 def quickly(network: Network, example: Example, seed: int) -> Verdict:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import pytest
 
 import rnnsym
 from rnnsym.errors import CheckError
-from rnnsym.evidence.differences import Value, central_difference
+from rnnsym.evidence.differences import Losses, central_differences
 from rnnsym.evidence.judging import OutsideDomainError
 from rnnsym.evidence.reports import Report
 from rnnsym.model.networks import Network
@@ -221,25 +220,23 @@ def test_the_counterexample_can_be_pasted() -> None:
     ],
 )
 def test_the_error_of_a_difference_is_within_its_estimate(function: Callable[[Any], Any], slope: float) -> None:
-    found = central_difference(lambda h: Value(function(h)))
-    assert abs(found.value - slope) <= found.error + 4e-16 * abs(slope)
-    assert found.error < 1e-10 * max(1.0, abs(slope))
-
-
-def hinge(kink: float, h: Any) -> Value:
-    return Value(np.maximum(h - kink, 0), (np.sign(h - kink).tobytes(),))
+    found = central_differences(lambda _, h: Losses(function(h), np.array(True)), np.array([function(0.0)]))
+    assert abs(found.values[0] - slope) <= found.errors[0] + 4e-16 * abs(slope)
+    assert found.errors[0] < 1e-10 * max(1.0, abs(slope))
 
 
 def test_a_kink_within_every_step_is_unsettled_and_one_far_away_is_not() -> None:
-    for kink, settled in ((1e-6, False), (0.0, False), (1e-2, True), (0.5, True)):
-        found = central_difference(partial(hinge, kink))
-        assert np.isfinite(found.error) == settled
-        assert not settled or found.value == 0
+    kinks = np.array([1e-6, 0.0, 1e-2, 0.5])
+    found = central_differences(
+        lambda of, h: Losses(np.maximum(h - kinks[of], 0), np.sign(h - kinks[of]) == np.sign(-kinks[of])), 0 * kinks)
+    assert np.isfinite(found.errors).tolist() == [False, False, True, True]
+    assert found.values[2:].tolist() == [0, 0]
 
 
 def test_a_value_outside_the_domain_is_unsettled() -> None:
     with np.errstate(all="ignore"):
-        assert np.isinf(central_difference(lambda h: Value(np.sqrt(h - 1))).error)
+        found = central_differences(lambda _, h: Losses(np.sqrt(h - 1), np.array(True)), np.sqrt([-1.0]))
+    assert np.isinf(found.errors).all()
 
 
 RELU = "h = relu(x @ W + h_prev @ U + b)"

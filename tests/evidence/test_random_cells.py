@@ -128,7 +128,7 @@ def spoiled(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Net
 
     def compiled(network: Network) -> Any:
         run = compile_network(network)
-        return Spoiled(run.network, run.backend, run.source, run._module)
+        return Spoiled(run.network, run.backend, run.source, run._functions)
 
     return compiled
 

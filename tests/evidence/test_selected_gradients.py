@@ -10,8 +10,8 @@ from flint import arb
 
 from rnnsym.calculus.unrolling import graph_of
 from rnnsym.evidence.checks import check_function, check_network
-from rnnsym.evidence.differences import ReferenceLoss
 from rnnsym.evidence.examples import Example
+from rnnsym.evidence.references import ReferenceLoss
 from rnnsym.evidence.residues import PRIME, Atoms
 from rnnsym.evidence.rounding import Certified, certified_numbers
 from rnnsym.model.cells import Cell
@@ -132,7 +132,7 @@ def test_an_example_next_to_a_jump_is_set_aside_and_one_on_it_is_not(name: str) 
     subject = Network(Cell.from_equations("cell", text), "yhat = h @ V", "squared_error")
     graph = graph_of(subject)
     for state, near in ((jump, False), (jump + 1e-10, True), (jump - 1e-10, True), (jump + 1e-6, False)):
-        assert ReferenceLoss(graph, example(subject, state), 0).near_jump == near
+        assert ReferenceLoss(graph, example(subject, state), (0,)).near_jump == near
 
 
 def test_a_rounding_is_judged_as_its_surrogate() -> None:
@@ -142,8 +142,8 @@ def test_a_rounding_is_judged_as_its_surrogate() -> None:
     drawn = example(subject, 3.0)
     drawn.parameters.update(w=np.array([0.75]), V=np.array([[1.0]]))
     weight = next(p for p in subject.parameters if p.name == "w")
-    slope = ReferenceLoss(graph_of(subject), drawn, 0).slope(weight, np.array([1.0]))
-    assert slope.value == pytest.approx(-(0.25 - 2.0) * 3.0, rel=1e-13)
+    slopes = ReferenceLoss(graph_of(subject), drawn, (0,)).slopes([{weight: np.array([1.0])}])
+    assert slopes.values.item() == pytest.approx(-(0.25 - 2.0) * 3.0, rel=1e-13)
 
 
 class NoRandom:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -157,6 +159,13 @@ def test_rebuilding_replaces_whole_answers_and_keeps_the_rest() -> None:
 def test_a_walk_visits_every_place_in_reading_order() -> None:
     visited = [node for node in ex.walk((p + q) * (p - r)) if isinstance(node, ex.Variable)]
     assert visited == [p, q, p, r]
+
+
+def test_equal_names_are_one_object_however_they_were_made() -> None:
+    moved = ex.Variable("h", [n], ex.t - 1)
+    assert moved is ex.Variable("h", (n,), ex.t).at(ex.t - 1) is ex.at_step(ex.Variable("h", (n,), ex.t), ex.t - 1)
+    assert moved is copy.deepcopy(moved) is pickle.loads(pickle.dumps(moved))
+    assert ex.Parameter("W", (d, n)) is W is not ex.Parameter("W", (n, d))
 
 
 def test_kinds_of_names_with_one_spelling_are_different() -> None:

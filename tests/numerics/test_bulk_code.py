@@ -194,7 +194,8 @@ def test_columns_are_joined_as_rows_are() -> None:
     loss, gradients = rows.value_and_grad(parameters, inputs, targets)
     found = turned.value_and_grad({name: value.T for name, value in parameters.items()}, inputs, targets)
     assert same((found[0], {name: value.T for name, value in found[1].items()}), (loss, gradients))
-    assert turned.source.count("side_by_side(") == rows.source.count("side_by_side(") == 3
+    for joined, times in {"= stacked(": 1, "np.stack(": 2, "whole_h += ": 1}.items():
+        assert turned.source.count(joined) == rows.source.count(joined) == times
 
 
 def test_terms_without_a_state_stand_before_the_loop() -> None:
@@ -204,3 +205,32 @@ def test_terms_without_a_state_stand_before_the_loop() -> None:
     assert {target.name for target in forward.drives} == {"a_r", "a_z", "a_n", "p_a_n"}
     forward, _ = plans(network_of("simple"))
     assert {a.name: b.name for a, b in forward.shared.items()} == {"a": "o"}
+
+
+@pytest.mark.parametrize("text", [
+    "r = tanh(minimum(2, c) + x * c)",
+    "r = tanh(minimum(2, c) - x * c)",
+    "r = (x + c) * (x - c) * x",
+    "r = (x * x - (x + c) * (c - x)) * (c - x * x) - (x + c) * x",
+])
+@pytest.mark.parametrize(("batch", "steps"), [(1, 1), (1, 4), (3, 4)])
+def test_what_lies_between_in_bulk_holds_all_steps(text: str, batch: int, steps: int) -> None:
+    cell = Cell.from_equations("between", f"{text}\nh = tanh(r @ W + h_prev @ U)")
+    network = Network(cell, "yhat = h @ V", loss="squared_error")
+    parameters, inputs, targets = draw(network, batch, steps)
+    together = compile_network(network).value_and_grad(parameters, inputs, targets)
+    state = Network(Cell.from_equations("between", f"s = 0 * s_prev + x\n{text.replace('x', 's')}\n"
+                                        "h = tanh(r @ W + h_prev @ U)"), "yhat = h @ V", loss="squared_error")
+    apart = compile_network(state).value_and_grad(parameters, inputs, targets)  # the same, but nothing is in bulk
+    assert together[0] == pytest.approx(apart[0], rel=1e-14)
+    for name, gradient in apart[1].items():
+        assert np.abs(together[1][name] - gradient).max() <= 1e-13 * np.abs(gradient).max()
+
+
+def test_a_step_without_slopes_goes_back_over_padding() -> None:
+    cell = Cell.from_equations("signs", "h = sign(x @ W + h_prev @ U)")
+    run = compile_network(Network(cell, "yhat = h @ V", loss="squared_error"))
+    parameters, inputs, targets = draw(run.network, 2, 5)
+    _, gradients = run.value_and_grad(parameters, inputs, targets, lengths=np.array([5, 2]))
+    assert not gradients["W"].any()
+    assert gradients["V"].any()

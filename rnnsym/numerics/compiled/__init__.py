@@ -1,0 +1,1 @@
+"""The numba backend: the same derivation as loops over single numbers, compiled to machine code."""
