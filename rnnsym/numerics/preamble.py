@@ -63,7 +63,7 @@ def helper_functions(network: Network, text: str) -> list[str]:
     weights = MEAN_WEIGHTS if network.over_steps == "mean" else SUM_WEIGHTS
     known = {"weights": weights, "turned": TURNED, "merged": MERGED, "stacked": STACKED, "alone": ALONE,
              "block_of": BLOCK_OF}
-    return [source.strip() for name, source in known.items() if re.search(rf"\b{name}\(|\({name}, ", text)]
+    return [source.strip() for name, source in known.items() if re.search(rf"\b{name}[(,]", text)]
 
 
 def head(setting: Setting) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import json
 import subprocess
 import sys
@@ -235,6 +236,17 @@ def test_broken_lines_compute_the_same(name: str) -> None:
     moved = {**parameters, weight: parameters[weight] + 1e-6 * gradients[weight]}
     expected = loss + 1e-6 * float((gradients[weight] ** 2).sum())
     assert run.loss(moved, inputs, targets) == pytest.approx(expected, abs=1e-11)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_name_of_the_source_is_given_somewhere(name: str) -> None:
+    """A helper that is called, even where a line is broken, is defined."""
+    tree = ast.parse(numpy_source(graph_of(SOURCES[name])))
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    given_ = {node.id for node in names if not isinstance(node.ctx, ast.Load)} | {"np", *dir(builtins)}
+    given_ |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    given_ |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    assert not {node.id for node in names} - given_
 
 
 def test_no_two_quantities_share_an_identifier() -> None:
