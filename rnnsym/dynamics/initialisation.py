@@ -71,7 +71,7 @@ _schemes = (
     Scheme("small_random", "W ~ N(0, 0.01²)", "Karpathy 2015, min-char-rnn",
            lambda one, generator: _normal(one, generator, SMALL)),
     Scheme("lecun_normal", "W ~ N(0, 1 / fan_in)",
-           "LeCun, Bottou, Orr, Müller 1998, Efficient BackProp, section 4.6; for a square W the circular law's ρ(W) → 1",
+           "LeCun, Bottou, Orr, Müller 1998, Efficient BackProp, section 4.6; a square W has ρ(W) → 1",
            lambda one, generator: _normal(one, generator, float(np.sqrt(1 / one.fan_in)))),
     Scheme("xavier_uniform", "W ~ U(±√(6 / (fan_in + fan_out)))", f"{_glorot}, eq. (16)",
            lambda one, generator: _uniform(one, generator, float(np.sqrt(6 / (one.fan_in + one.fan_out))))),

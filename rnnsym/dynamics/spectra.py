@@ -18,6 +18,7 @@ Float = NDArray[np.float64]
 
 SETTLED = 1e-10  # largest change of a logarithm in a pass; the error is of that order too where values are apart
 MOST_PASSES = 1000
+NOISE = float(np.finfo(float).eps)  # of a column's norm, a unit of the matrix: what a direction must exceed to be one
 
 
 def lyapunov_spectrum(factors: Any, first: int = 0) -> Float:
@@ -44,13 +45,13 @@ def lyapunov_spectrum(factors: Any, first: int = 0) -> Float:
     return -np.sort(-total / (steps - first), axis=-1)
 
 
-def log_singular_values(factors: Any, tolerance: float = SETTLED) -> Float:
+def log_singular_values(factors: Any, tolerance: float = SETTLED, passes: int = MOST_PASSES) -> Float:
     """The logarithms ln σ_i of J_T ⋯ J_1, (…, N), largest first; −∞ for those that are zero.
 
     Passes of QR decompositions through the factors, forth and back in turn, make the triangular factors diagonal: each
     pass is a step of the QR iteration on the product's square, done without forming it, until none of the logarithms
-    changes by more than ``tolerance``. Where two values are so close that the iteration cannot part them, both come
-    out between them. Errors: as for ``lyapunov_spectrum``.
+    changes by more than ``tolerance``, or ``passes`` are made. Two values so close that the iteration has not parted
+    them come out between them. Errors: as for ``lyapunov_spectrum``.
     (Stewart 1997, On graded QR decompositions of products of matrices, ETNA 5.)
 
     >>> log_singular_values([np.diag([1e-300, 1.0])] * 3).round(6)
@@ -59,7 +60,7 @@ def log_singular_values(factors: Any, tolerance: float = SETTLED) -> Float:
     matrices = checked_factors(factors)
     triangles = list(np.moveaxis(matrices, -3, 0))
     before = np.full((*matrices.shape[:-3], matrices.shape[-1]), np.nan)
-    for _ in range(MOST_PASSES):
+    for _ in range(passes):
         triangles = _turned_pass(triangles)
         logs = np.sum([_logs(one) for one in triangles], axis=0)
         with np.errstate(invalid="ignore"):
@@ -79,9 +80,17 @@ def _turned_pass(factors: list[Float]) -> list[Float]:
     frame: Any = np.eye(size)
     found = []
     for factor in factors:
-        frame, triangle = np.linalg.qr(factor @ frame)
-        found.append(np.swapaxes(triangle, -1, -2))
+        turned = factor @ frame
+        frame, triangle = np.linalg.qr(turned)
+        found.append(np.swapaxes(_without_noise(triangle, turned), -1, -2))
     return found[::-1]
+
+
+def _without_noise(triangle: Float, columns: Float) -> Float:
+    """Put zero for what a column has of its own direction where that is no more than the rounding of the column."""
+    own = np.abs(np.diagonal(triangle, axis1=-2, axis2=-1))
+    noise = own <= NOISE * columns.shape[-1] * np.linalg.norm(columns, axis=-2)
+    return np.where(noise[..., None] & np.eye(columns.shape[-1], dtype=bool), 0.0, triangle)
 
 
 def _logs(triangles: Float) -> Float:

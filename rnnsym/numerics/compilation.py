@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rnnsym.calculus.unrolling import graph_of
-from rnnsym.errors import BackendWarning, DataError, DerivationError, NotFiniteError
+from rnnsym.errors import BackendWarning, DerivationError, NotFiniteError
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.numerics.arrays import Float
