@@ -57,8 +57,8 @@ class RecurrentForm:
         if quantity not in self._labels:
             if quantity.rank > 1:
                 raise DerivationError(f"no recurrent form: {quantity} is a matrix")
-            places = range(prod(self.components.shape(quantity)))
-            self._labels[quantity] = [self.names.fresh(f"{self.names(quantity)}_{i}") for i in places]
+            count, name = prod(self.components.shape(quantity)), self.names(quantity)
+            self._labels[quantity] = [self.names.fresh(f"{name}_{i}") for i in range(count)]
         return self._labels[quantity]
 
     def _take(self, least: int, most: int) -> None:
@@ -70,9 +70,8 @@ class RecurrentForm:
         targets = None if request.targets is None else taking.array("targets", "y", request.targets)
         self.arrays = [*arrays.values(), self.inputs]
         self.start = taking.starts(self.graph)
-        self.parameters: dict[Any, list[str]] = {}
-        for p, shape in pairs:
-            self.parameters[p] = taking.texts(taking.numbers(arrays[p], shape))
+        texts = {p: taking.texts(taking.numbers(arrays[p], shape)) for p, shape in pairs}
+        self.parameters: dict[Any, list[str]] = {**texts}
         self.aims: list[str] = []
         if targets is not None and request.targets is not None:
             entries = taking.numbers(targets, request.targets)
@@ -138,20 +137,21 @@ class RecurrentForm:
         after = [number for state in self.loop.states for number in flat(body.known[state])]
         yield from body.before(row + after)
         yield from self._starts()
-        if kept:
+        if self._goes_back:
             yield "tape = []"
         yield f"for {tuple_of(self.fed)} in feed:"
         yield from ("    " + line for line in body.scalars.statements(row + after + after))
-        if kept:
+        if self._goes_back:
             yield f"    tape.append({tuple_of(body.texts(row))})"
-        names = [label for state in self.loop.states for label in self.labels(self._before(state))]
-        yield f"    {tuple_of(names)} = {tuple_of(body.texts(after))}"
+        yield f"    {tuple_of(label for s in self.loop.states for label in self.labels(self._before(s)))} = " \
+              f"{tuple_of(body.texts(after))}"
+        yield "del feed"
 
     def _starts(self) -> Iterator[str]:
         for state in self.loop.states:
-            declared = [repr(float(self.loop.initial(state)))] * len(self.labels(state))
-            texts = self.taking.texts(self.start[state]) if state in self.start else declared
             labels = self.labels(self._before(state))
+            declared = [repr(float(self.loop.initial(state)))] * len(labels)
+            texts = self.taking.texts(self.start[state]) if state in self.start else declared
             yield from (f"{label} = {text}" for label, text in zip(labels, texts, strict=True))
 
     # Back
@@ -208,19 +208,18 @@ class RecurrentForm:
         body.known[self.graph.target] = shaped(iter([body.scalars.name(text) for text in self.aims]),
                                                self.components.shape(self.graph.target))
         loss = body.components.entries(self.plan.loss, body.known)
-        if self.request.function == "loss":
-            yield from body.scalars.statements([loss, loss])
-            yield from self._checked(body.texts([loss]), [])
-            yield f"return {body.scalars.text(loss)}"
+        if self.request.function == "value_and_grad":
+            yield from self._gradients(body, loss)
             return
-        yield from self._gradients(body, loss)
+        yield from body.scalars.statements([loss, loss])
+        yield from self._checked(body.texts([loss]), [])
+        yield f"return {body.scalars.text(loss)}"
 
     def _output(self, body: Body, output: list[Number]) -> Iterator[str]:
+        shape = (*(() if self.request.single else (1,)), *self.components.shape(self.graph.output))
         yield from body.scalars.statements(output + output)
         yield from self._checked(body.texts(output), [])
-        shape = (*(() if self.request.single else (1,)), *self.components.shape(self.graph.output))
-        yield from self.taking.put("result", shape, body.texts(output))
-        yield "return result"
+        yield from [*self.taking.put("result", shape, body.texts(output)), "return result"]
 
     def _gradients(self, body: Body, loss: Number) -> Iterator[str]:
         recursion = self.plan.recursion
@@ -249,14 +248,16 @@ class RecurrentForm:
         yield from body.before(row + hands)
         if row:
             yield "summed = []"
-        yield f"for {tuple_of(label for one in kept for label in self.labels(one)) if kept else '_'} in reversed(tape):"
+        yield "while tape:  # a row that was read is freed"
+        yield f"    {tuple_of(label for one in kept for label in self.labels(one))} = tape.pop()"
         yield from ("    " + line for line in body.scalars.statements(row + hands))
         if row:
             yield f"    summed += {tuple_of(body.texts(row))}"
-        carried = [label for state in self.loop.states for label in self._carried(state)]
-        yield f"    {tuple_of(carried)} = {tuple_of(body.texts(hands))}"
+        carried = tuple_of(label for state in self.loop.states for label in self._carried(state))
+        yield f"    {carried} = {tuple_of(body.texts(hands))}"
         if row:
             yield f"rows = np.fromiter(summed, float, len(summed)).reshape(steps, {len(row)})[::-1].copy()"
+            yield "del summed"
             ends = accumulate(len(self.labels(one)) for one in summed)
             for one, stop in zip(summed, ends, strict=True):
                 place = f"{stop - len(self.labels(one))}:{stop}" if one.rank else str(stop - 1)
