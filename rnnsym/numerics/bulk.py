@@ -9,7 +9,7 @@ from typing import Any
 from rnnsym.calculus.binding import Assignment, names_in
 from rnnsym.calculus.notation import Adjoint
 from rnnsym.calculus.unrolling import LoopGraph
-from rnnsym.model.expressions import ZERO, Expression, OrderedSum, T, Variable, add, walk
+from rnnsym.model.expressions import ZERO, Constant, Expression, OrderedSum, T, Variable, add, walk
 from rnnsym.numerics.functions import helpers
 from rnnsym.numerics.identifiers import Identifiers
 from rnnsym.numerics.printing import BatchPrinter
@@ -68,6 +68,9 @@ class BulkPrinter(BatchPrinter):
     def __init__(self, identifiers: Identifiers, sizes: Mapping[Any, int]) -> None:
         known = {size: str(number) for size, number in sizes.items()} | {T: "steps"}
         super().__init__(lambda key: known[key] if key in known else identifiers(key))
+
+    def _print_Constant(self, node: Constant) -> str:
+        return repr(float(node.value))  # as the numbers of the loops have it, without a name
 
     def helpers(self) -> Iterator[str]:
         """The functions that what was printed needs."""

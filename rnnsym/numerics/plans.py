@@ -210,7 +210,8 @@ def _update(target: Any, terms: Terms, slopes: dict[Variable, Expression], state
         number = len(slopes) if len(terms) > 1 or not isinstance(target, Adjoint) else ""
         named[base] = Variable(f"slope {variable.name} {number}".strip(), slope.shape, t)
         slopes[named[base]] = slope
-        if len(terms) == 1 and slope.shape == variable.shape and variable not in states:
+        alone = len(terms) == 1 and isinstance(base, Adjoint)  # what is computed first would overwrite the slope
+        if alone and slope.shape == variable.shape and variable not in states:
             place = named[base]
     return Update(target, expression_of(named), place)
 

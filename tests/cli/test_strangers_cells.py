@@ -42,7 +42,7 @@ def test_derive_check_and_code(command: Command) -> None:
     assert json.loads(out)["passed"] is True
     status, out, _ = command("code", "--network", "mycell.toml")
     assert status == 0
-    assert "np.add.at(grad_E, x, " in out
+    assert "np.add.at(gradients[\"E\"], x, " in out
 
 
 def test_report(command: Command, tmp_path: Path) -> None:

@@ -234,3 +234,26 @@ def test_a_step_without_slopes_goes_back_over_padding() -> None:
     _, gradients = run.value_and_grad(parameters, inputs, targets, lengths=np.array([5, 2]))
     assert not gradients["W"].any()
     assert gradients["V"].any()
+
+
+@pytest.mark.parametrize("text", [
+    "b: (q,)\nb_3: (d,)\ns = tanh(concat(b, b_3 / (1.5 + tanh(x))) @ W_2 + s_prev)",
+    "b: (q,)\ns = tanh(concat(b, tanh(x) * tanh(s_prev)) @ W_2)",
+    "s = tanh(sum(tanh(x) * b_3) * b_4 + s_prev @ W_2)",
+])
+def test_a_slope_is_not_overwritten_before_it_is_used(text: str) -> None:
+    """What arrives on a δ may itself be computed: then it must not be written where the slope still stands."""
+    cell = Cell.from_equations("aliased", text)
+    network = Network(cell, "yhat = s @ V", loss="squared_error")
+    random = np.random.default_rng(0)
+    known = {str(size) for size in network.sizes}
+    sizes = {key: value for key, value in {"d": 3, "n": 3 if "tanh(s_prev)" in text else 2, "k": 1, "q": 2}.items()
+             if key in known}
+    parameters = {name: random.normal(size=shape) for name, shape in network.shapes(**sizes).items()}
+    arguments = parameters, random.normal(size=(1, 3, 3)), random.normal(size=(1, 1))
+    wrt = (*parameters, "inputs")
+    written_out = compile_network(network).value_and_grad(*arguments, wrt=wrt)
+    assert same(compile_network(network, forms=False).value_and_grad(*arguments, wrt=wrt), written_out)
+    twice = [np.concatenate((one, one)) for one in arguments[1:]]
+    loss, gradients = compile_network(network).value_and_grad(parameters, *twice, wrt=parameters)
+    assert same((loss, gradients), (written_out[0], {name: written_out[1][name] for name in parameters}))

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from small_forms import looped
 
-from rnnsym.errors import DataError, DerivationError
+from rnnsym.errors import DataError
 from rnnsym.evidence.examples import Example, examples
-from rnnsym.evidence.strategies import networks
 from rnnsym.model.cell_table import entries
 from rnnsym.model.cells import Cell, cells
 from rnnsym.model.networks import Network
-from rnnsym.numerics import forms
 from rnnsym.numerics.compilation import CompiledNetwork, compile_network
 
 ROUNDING = 1e-10  # relative to the largest number involved: other orders of summation, over few steps
@@ -96,15 +93,6 @@ def test_forms_agree_with_the_general_module(cell: str, kind: str) -> None:
     assert counted > 0
 
 
-@contextmanager
-def looped() -> Iterator[None]:
-    """Nothing is written out, and every loop is taken to pay: the recurrent form from T = 1."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forms, "MOST_OPERATIONS", 0)
-        patch.setattr(forms, "LOOPED", 0.0)
-        yield
-
-
 @pytest.mark.parametrize("loss", ["binary_cross_entropy", "squared_error"])
 @pytest.mark.parametrize("cell", list(cells))
 def test_recurrent_forms_agree_with_the_general_module(cell: str, loss: str) -> None:
@@ -124,31 +112,6 @@ def test_recurrent_forms_agree_with_the_general_module(cell: str, loss: str) -> 
 
     law()
     assert counted > 0
-
-
-@pytest.mark.parametrize("kind", ["written out", "looped"])
-def test_forms_of_drawn_networks_agree_too(kind: str) -> None:
-    made = 0
-
-    @settings(QUICK, max_examples=15)
-    @given(st.data())
-    def law(data: st.DataObject) -> None:
-        nonlocal made
-        several = ("many-to-one", "many-to-many", "one-to-one") if kind == "written out" else ("many-to-one",)
-        network = data.draw(networks(several))
-        assume(not network.reads_index)  # rows that are looked up have no form
-        try:
-            run, general = compile_network(network), compile_network(network, forms=False)
-        except DerivationError:  # a size that no array bears
-            assume(False)
-        for example in (data.draw(examples(network)) for _ in range(3)):
-            call = one_sequence(example, single=data.draw(st.booleans()))
-            with looped() if kind == "looped" else nullcontext():
-                made += run.source_for(**call) != run.source
-                compared(run, general, call, gradients_of(network))
-
-    law()
-    assert made > 0
 
 
 @pytest.mark.parametrize("cell", ["simple", "lstm", "gru"])
