@@ -206,7 +206,8 @@ def figures(
     for name in names or ():
         one_of("figure", name, tuple(figure_titles()))
     found = chosen_network(cell, network, topology, loss, layers)
-    for path in draw_figures(drawable_figures(names, found), found, output, form, seed):
+    others = cell is None and network is None and topology is None and loss is None and layers == 1
+    for path in draw_figures(drawable_figures(names, found, others=others), found, output, form, seed):
         show(f"{path}\n")
     return 0
 

@@ -142,15 +142,16 @@ def figure_titles() -> dict[str, str]:
     return {name: entry.title for name, entry in figures.items()}
 
 
-def drawable_figures(names: list[str] | None, network: Network) -> list[str]:
-    """Return the figures to draw: those that are asked for, or all that the network has, with a line for each other.
+def drawable_figures(names: list[str] | None, network: Network, *, others: bool = False) -> list[str]:
+    """Return the figures to draw: those that are asked for, or all that the network has, with a line for each missing.
 
+    ``others`` adds the figures of networks of their own to all that the network has.
     Errors: DataError for a figure that is asked for by its name and that the network does not have.
     """
     from rnnsym.dynamics import figures
 
     chosen = []
-    for name in names or figures:
+    for name in names or (name for name, entry in figures.items() if entry.of_network or others):
         obstacle = figures[name].obstacle(network)
         if obstacle and names:
             raise DataError(f"the figure {name} cannot be drawn: {obstacle}; leave it out")

@@ -1,5 +1,6 @@
 """Gradient products, path contributions and their plots."""
 
+from rnnsym.dynamics.clipping import clip_by_norm, clip_by_value, global_norm
 from rnnsym.dynamics.contributions import PathContributions, path_contributions
 from rnnsym.dynamics.diagrams import draw_unrolled, gallery_figure, unrolled_figure
 from rnnsym.dynamics.draws import (
@@ -26,6 +27,8 @@ from rnnsym.dynamics.studies import (
     study_products,
 )
 from rnnsym.dynamics.style import save_figure
+from rnnsym.dynamics.tasks import Task, tasks
+from rnnsym.dynamics.training import Training, train
 
 __all__ = [
     "ContributionStudy",
@@ -34,6 +37,10 @@ __all__ = [
     "GradientProducts",
     "PathContributions",
     "ProductStudy",
+    "Task",
+    "Training",
+    "clip_by_norm",
+    "clip_by_value",
     "draw_gradient_products",
     "draw_inputs",
     "draw_parameters",
@@ -41,6 +48,7 @@ __all__ = [
     "draw_unrolled",
     "figures",
     "gallery_figure",
+    "global_norm",
     "gradient_product_figure",
     "gradient_products",
     "initialise",
@@ -55,6 +63,8 @@ __all__ = [
     "step_jacobians",
     "study_contributions",
     "study_products",
+    "tasks",
+    "train",
     "unrolled_figure",
     "with_spectral_radius",
 ]

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 
 from rnnsym.dynamics.diagrams import unrolled_figure
 from rnnsym.dynamics.draws import recurrent_weights
+from rnnsym.dynamics.phase_plot import phase_figure
 from rnnsym.dynamics.plots import gradient_product_figure, path_contribution_figure
+from rnnsym.dynamics.spectrum_plot import initial_spectrum_figure
+from rnnsym.dynamics.transient_plot import transient_figure
+from rnnsym.dynamics.wall_plot import wall_figure
 from rnnsym.model.networks import Network
 
 if TYPE_CHECKING:
@@ -20,13 +24,15 @@ if TYPE_CHECKING:
 class FigureEntry:
     """One figure: its name on the command line, what it shows, and how it is drawn for a network and a seed.
 
-    ``obstacle`` says why a network has no such figure; nothing where it has one.
+    ``obstacle`` says why a network has no such figure; nothing where it has one. A figure that shows networks of its
+    own, whatever the user's is, is not ``of_network``.
     """
 
     name: str
     title: str
     draw: Callable[[Network | None, int], Figure]
     obstacle: Callable[[Network], str] = lambda network: ""
+    of_network: bool = True
 
     def applies(self, network: Network) -> bool:
         """Whether the figure can be drawn for a network."""
@@ -57,5 +63,13 @@ figures: Mapping[str, FigureEntry] = MappingProxyType({
                     no_gradient_flow),
         FigureEntry("path-contributions", "What each step contributes to the gradient of a recurrent weight",
                     path_contribution_figure, no_gradient_flow),
+        FigureEntry("initial-spectra", "Singular values of the 100-step Jacobian, by the scheme of initial weights",
+                    lambda network, seed: initial_spectrum_figure(seed), of_network=False),
+        FigureEntry("phases", "Where random tanh networks vanish and explode, measured and by the mean field",
+                    lambda network, seed: phase_figure(seed), of_network=False),
+        FigureEntry("transient", "Growth before decay, and a decay that is a power law",
+                    lambda network, seed: transient_figure(), of_network=False),
+        FigureEntry("wall", "The error of one unit over its parameters, and descent from the foot of its wall",
+                    lambda network, seed: wall_figure(), of_network=False),
     )
 })
