@@ -250,7 +250,7 @@ def test_a_slope_is_not_overwritten_before_it_is_used(text: str) -> None:
     sizes = {key: value for key, value in {"d": 3, "n": 3 if "tanh(s_prev)" in text else 2, "k": 1, "q": 2}.items()
              if key in known}
     parameters = {name: random.normal(size=shape) for name, shape in network.shapes(**sizes).items()}
-    arguments = parameters, random.normal(size=(1, 3, 3)), random.normal(size=(1, 1))
+    arguments: tuple[Any, Any, Any] = parameters, random.normal(size=(1, 3, 3)), random.normal(size=(1, 1))
     wrt = (*parameters, "inputs")
     written_out = compile_network(network).value_and_grad(*arguments, wrt=wrt)
     assert same(compile_network(network, forms=False).value_and_grad(*arguments, wrt=wrt), written_out)
