@@ -43,8 +43,7 @@ BOUNDS: dict[str, Callable[[float, float, float], float]] = {
     "he_uniform": lambda fan_in, fan_out, units: (6 / fan_in) ** 0.5,
     "pytorch": lambda fan_in, fan_out, units: units ** -0.5,
 }
-# d = 200, n = 300, k = 100: fan_in, fan_out and units of the simple network's weights, by hand
-FANS = {"W_i": (200, 300, 300), "W_h": (300, 300, 300), "W_o": (300, 100, 300)}
+FANS = {"W_i": (200, 300, 300), "W_h": (300, 300, 300), "W_o": (300, 100, 300)}  # fan_in, fan_out, units, by hand
 
 
 def network_of(name: str) -> Network:
