@@ -1,7 +1,7 @@
 """A step back as one linear equation: what each state's δ hands on within its step and to the step before.
 
-It is told from the equations alone: a step is of this form where each δ is a state's δ times a slope, and what is handed
-back are slopes times δ's and products of δ's with weights.
+It is told from the equations alone: a step is of this form where each δ is a state's δ times a slope, and what is
+handed back are slopes times δ's and products of δ's with weights.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Pair = tuple[Variable, Variable]  # the state whose δ hands on, and the one tha
 class LinearStep:
     """The blocks of v_{t−1} = a_{t−1} + v_t M_t, v the δ's of all ``states`` side by side, a what arrives from outside.
 
-    Within a step a state's δ reaches only states that stand before it. ``responses`` are the slopes of all other δ's with
-    respect to that of their state, ``state_of``; in them, and in ``within`` and ``before``, the diagonals of blocks, the
-    name of such a δ stands for its own slope. ``products`` are the δ's whose products with weights a block is made of.
+    Within a step a state's δ reaches only states that stand before it. ``responses`` are the slopes of all other δ's
+    with respect to that of their state, ``state_of``; in them, and in ``within`` and ``before``, the diagonals of
+    blocks, the name of such a δ stands for its own slope. ``products`` are the δ's that a block has with weights.
     """
 
     states: tuple[Variable, ...]
@@ -36,7 +36,7 @@ class LinearStep:
     products: Mapping[Pair, tuple[tuple[Adjoint, Expression], ...]]
 
 
-class _OtherForm(Exception):
+class _OtherFormError(Exception):
     """The step has another form."""
 
 
@@ -44,7 +44,7 @@ def linear_step(plan: Backward, moves: Callable[[Expression], bool]) -> LinearSt
     """Return the step as a linear equation, None where it has another form; ``moves`` tells what differs by step."""
     try:
         return _Reader(plan, moves).read()
-    except _OtherForm:
+    except _OtherFormError:
         return None
 
 
@@ -60,25 +60,28 @@ class _Reader:
     def read(self) -> LinearStep:
         states: list[Variable] = [u.target.variable for u in self.plan.updates if u.target.variable in self.plan.carry]
         if set(states) != set(self.plan.carry):
-            raise _OtherForm
+            raise _OtherFormError
         for update in self.plan.updates:
-            if update.target.variable.rank != 1:
-                raise _OtherForm
-            terms = terms_of(update.value)
-            if update.target.variable in states:
-                self._reached(self.within, update.target.variable, terms)
-            else:
-                self._response(update.target, terms)
+            self._update(update.target, terms_of(update.value))
         for state, value in self.plan.carry.items():
             terms = terms_of(value)
             products = {base: slope for base, slope in terms.items() if isinstance(base, MatrixProduct)}
             self._product_blocks(state, products)
             self._reached(self.before, state, {b: s for b, s in terms.items() if b not in products})
-        return LinearStep(tuple(reversed(states)), self.state_of, self.responses, self.within, self.before, self.products)
+        backwards = tuple(reversed(states))
+        return LinearStep(backwards, self.state_of, self.responses, self.within, self.before, self.products)
+
+    def _update(self, target: Adjoint, terms: Terms) -> None:
+        if target.variable.rank != 1:
+            raise _OtherFormError
+        if target.variable in self.plan.carry:
+            self._reached(self.within, target.variable, terms)
+        else:
+            self._response(target, terms)
 
     def _response(self, target: Adjoint, terms: Terms) -> None:
         if len(terms) != 1 or target not in self.plan.stored:
-            raise _OtherForm
+            raise _OtherFormError
         ((source, slope),) = self._by_source(target.variable, terms)
         self.state_of[target], self.responses[target] = source, slope
 
@@ -92,13 +95,13 @@ class _Reader:
         found = []
         for base, slope in terms.items():
             if not isinstance(base, Adjoint) or not self._fits(slope, target) or base.variable.shape != target.shape:
-                raise _OtherForm
+                raise _OtherFormError
             if base.variable in self.plan.carry:
                 found.append((base.variable, slope))
             elif base in self.state_of:
                 found.append((self.state_of[base], base if slope == ONE else multiply(base, slope)))
             else:
-                raise _OtherForm
+                raise _OtherFormError
         return found
 
     def _fits(self, slope: Expression, target: Variable) -> bool:
@@ -108,6 +111,6 @@ class _Reader:
         for base, slope in terms.items():
             pair: Any = vector_and_matrix(base)
             if pair is None or pair[0] not in self.state_of or slope != ONE:
-                raise _OtherForm
+                raise _OtherFormError
             block = self.state_of[pair[0]], state
             self.products[block] = (*self.products.get(block, ()), pair)

@@ -10,7 +10,7 @@ from rnnsym.model.networks import Network
 from rnnsym.numerics.functions import helpers
 from rnnsym.numerics.lines import broken, filled
 from rnnsym.numerics.setting import Setting, tuple_of
-from rnnsym.numerics.solves import CARRIED_BACK, CONSTANTS, IMPORTS, SOLVABLE, TRIANGLE_OF
+from rnnsym.numerics.solves import CONSTANTS, HELPERS
 from rnnsym.writing.layout import lay_out, style_of
 from rnnsym.writing.plain import plain
 
@@ -63,7 +63,7 @@ def helper_functions(network: Network, text: str) -> list[str]:
     """Return the helpers that a text calls."""
     weights = MEAN_WEIGHTS if network.over_steps == "mean" else SUM_WEIGHTS
     known = {"weights": weights, "turned": TURNED, "merged": MERGED, "stacked": STACKED, "alone": ALONE,
-             "block_of": BLOCK_OF, "triangle_of": TRIANGLE_OF, "carried_back": CARRIED_BACK, "solvable": SOLVABLE}
+             "block_of": BLOCK_OF, **HELPERS}
     return [source.strip() for name, source in known.items() if re.search(rf"\b{name}\(|\({name}, ", text)]
 
 
@@ -81,7 +81,6 @@ def head(setting: Setting, *, solves: bool = False) -> Iterator[str]:
     yield '"""'
     yield ""
     yield "import numpy as np"
-    yield from IMPORTS if solves else ()
     yield ""
     yield "BLOCK = 24_000  # numbers of one quantity in a block of steps, so that a block's arrays stay in the cache"
     yield "WIDE = 256  # inputs of a step; the products of more are made of many steps at once"

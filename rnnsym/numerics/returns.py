@@ -12,7 +12,6 @@ from rnnsym.model.expressions import ZERO, Expression, OrderedSum, Parameter, Si
 from rnnsym.numerics.forwards import ForwardEmitter, loop_over, words_of
 from rnnsym.numerics.gradients import GradientEmitter
 from rnnsym.numerics.joints import Joint, adjoints_of, backward_product
-from rnnsym.numerics.linear_steps import linear_step
 from rnnsym.numerics.plans import Backward, Group, backward_plan, members_carried
 from rnnsym.numerics.rows import Row
 from rnnsym.numerics.setting import tuple_of
@@ -42,8 +41,9 @@ class ReturnEmitter:
         rows = [group for group in forward.plan.groups if isinstance(group, Row) and (
             group in self.groups or (len(group.members) == 1 and adjoints_of(group) <= self.plan.stored))]
         self.gradients = GradientEmitter(forward, rows, parameters, self._name)
-        linear = linear_step(self.plan, self.step.printer.batched) if self.one and not given else None
-        self.solve = None if linear is None else SolveEmitter(linear, self._placed(), self.names, self.plan.stored)
+        placed = forward.reprinted(lambda key: self._name(self._place(key)))
+        solves = self.one and not given
+        self.solve = SolveEmitter.of(self.plan, Statements(self.names, placed, True, True)) if solves else None
 
     def _carried(self, group: Group) -> Any:
         state = next(s for s in self.graph.states if s.at(self.graph.before) == group.vector)
@@ -63,10 +63,6 @@ class ReturnEmitter:
             return self.names(key)
         return self.names.of_step(self._place(key))
 
-    def _placed(self) -> Statements:
-        """Statements of all steps in which a slope bears the name of the δ that takes its array."""
-        return Statements(self.names, self.forward.reprinted(lambda key: self._name(self._place(key))), bulk=True, one=True)
-
     def _place(self, key: Any) -> Any:
         """A slope whose array a δ takes bears the δ's name."""
         owner = next((u.target for u in self.plan.updates if u.place == key and u.target in self.plan.stored), None)
@@ -84,7 +80,8 @@ class ReturnEmitter:
         """All lines after the sizes; ``active`` is the mask's name, "" where there is none."""
         taken = f"{tuple_of(self.tape())} = (values[past] for values in tape)"
         steps = list(self._steps(active))
-        loop = [taken, *self._slopes(), *self._solved_or(steps), *self._sums()]
+        back = steps if self.solve is None else self.solve.or_loop(steps, {s: self._out(s) for s in self.outside})
+        loop = [taken, *self._slopes(), *back, *self._sums()]
         lines = [f"{self._all(v)} = {self._ordered(self._all(v))}" for v in self.given]
         lines += [f"{self._out(s)} = {self._ordered(self._out(s))}" for s in self.outside]
         states = [self.names(Adjoint(s)) for s in self.graph.states]
@@ -95,19 +92,12 @@ class ReturnEmitter:
             if not self._is_state(update.target) and update.target not in self.plan.stored:
                 lines.append(f"{self.names(update.target)} = {self.step.empty(update.target.shape)}")
         lines.append(f"block = block_of(steps, {states[0]}.size)")
-        lines += [] if self.solve is None else self.solve.starts(sum("(" in line for line in steps))
+        lines += [] if self.solve is None else self.solve.starts(steps)
         lines += [*self._starts(), *self.gradients.starts(), *self._rooms(), *self.bulk.needs.values()]
         lines += self.step.before_the_loop()
         lines.append("for first in reversed(range(0, steps, block)):")
         lines.append("    past = slice(first, min(first + block, steps))")
         return [*lines, *(f"    {line}" for line in loop), *self._results()]
-
-    def _solved_or(self, steps: list[str]) -> list[str]:
-        """The solve of a block where there is one, and else the loop."""
-        if self.solve is None:
-            return steps
-        solve = self.solve.block({s: self._out(s) for s in self.outside})
-        return ["if solved:", *(f"    {line}" for line in solve), "else:", *(f"    {line}" for line in steps)]
 
     def _ordered(self, array: str) -> str:
         return f"{array}[0]" if self.one else f"{array}.swapaxes(0, 1)"
