@@ -15,6 +15,7 @@ from rnnsym.numerics.joints import Joint, adjoints_of, backward_product
 from rnnsym.numerics.plans import Backward, Group, backward_plan, members_carried
 from rnnsym.numerics.rows import Row
 from rnnsym.numerics.setting import tuple_of
+from rnnsym.numerics.solves import SolveEmitter
 from rnnsym.numerics.statements import Statements
 from rnnsym.numerics.terms import adjoints_in
 
@@ -40,6 +41,9 @@ class ReturnEmitter:
         rows = [group for group in forward.plan.groups if isinstance(group, Row) and (
             group in self.groups or (len(group.members) == 1 and adjoints_of(group) <= self.plan.stored))]
         self.gradients = GradientEmitter(forward, rows, parameters, self._name)
+        placed = forward.reprinted(lambda key: self._name(self._place(key)))
+        solves = self.one and not given
+        self.solve = SolveEmitter.of(self.plan, Statements(self.names, placed, True, True)) if solves else None
 
     def _carried(self, group: Group) -> Any:
         state = next(s for s in self.graph.states if s.at(self.graph.before) == group.vector)
@@ -75,7 +79,9 @@ class ReturnEmitter:
     def body(self, active: str) -> list[str]:
         """All lines after the sizes; ``active`` is the mask's name, "" where there is none."""
         taken = f"{tuple_of(self.tape())} = (values[past] for values in tape)"
-        loop = [taken, *self._slopes(), *self._steps(active), *self._sums()]
+        steps = list(self._steps(active))
+        back = steps if self.solve is None else self.solve.or_loop(steps, {s: self._out(s) for s in self.outside})
+        loop = [taken, *self._slopes(), *back, *self._sums()]
         lines = [f"{self._all(v)} = {self._ordered(self._all(v))}" for v in self.given]
         lines += [f"{self._out(s)} = {self._ordered(self._out(s))}" for s in self.outside]
         states = [self.names(Adjoint(s)) for s in self.graph.states]
@@ -86,6 +92,7 @@ class ReturnEmitter:
             if not self._is_state(update.target) and update.target not in self.plan.stored:
                 lines.append(f"{self.names(update.target)} = {self.step.empty(update.target.shape)}")
         lines.append(f"block = block_of(steps, {states[0]}.size)")
+        lines += [] if self.solve is None else self.solve.starts(steps)
         lines += [*self._starts(), *self.gradients.starts(), *self._rooms(), *self.bulk.needs.values()]
         lines += self.step.before_the_loop()
         lines.append("for first in reversed(range(0, steps, block)):")
