@@ -175,9 +175,9 @@ class ReturnEmitter:
             room = joint.name("room_of") + ("[:past.stop - first]" if self.one else "[:, :past.stop - first]")
             yield from joint.arrays(members, room)
         if self.plan.slopes:
-            yield "# the slopes of all steps of the block; what bears the name of a δ becomes it in the loop"
+            yield "# the slopes of all steps of the block, each in the place of the δ that it will make"
         for slope, value in self.plan.slopes.items():
-            yield f"# {self._name(self._place(slope))} = {self.bulk.code(value)}"
+            yield f"# {self.names(slope)} = {self.bulk.code(value)}"
             yield from self.bulk.into(self._name(self._place(slope)), value)
 
     def _in_blocks(self) -> list[Any]:
@@ -240,11 +240,13 @@ class ReturnEmitter:
 
     def _update(self, target: Any, value: Expression) -> list[str]:
         if self._is_state(target):
-            lines = [] if value == ZERO else self.step.plus(self.names(target), value)
+            lines = [] if value == ZERO else [f"# {self.names(target)} += {self.setting.code(value)}",
+                                              *self.step.plus(self.names(target), value)]
             if target in self.plan.stored:
                 lines.append(f"{self.names.of_step(target)}[...] = {self.names(target)}")
             return lines
-        return self.step.into(self._name_of_step(target), value)
+        comment = f"# {self.names(target)} = {self.setting.code(value)}"
+        return [comment, *self.step.into(self._name_of_step(target), value)]
 
     def _order(self) -> list[Variable]:
         """The states in an order in which, if there is one, none is overwritten that another still needs."""
@@ -269,7 +271,10 @@ class ReturnEmitter:
         return not reads or reads[-1] < writes[0] or (reads[-1] == writes[0] and ".dot(" not in lines[writes[0]])
 
     def _carry(self, state: Variable) -> list[str]:
-        return self._carry_into(state, self._next(state) if state in self._swapped() else self.names(Adjoint(state)))
+        value = self.plan.carry.get(state)
+        d = self.names(Adjoint(state))
+        comment = [] if value is None else [f"# {d} of the step before: {self.setting.code(value)}"]
+        return comment + self._carry_into(state, self._next(state) if state in self._swapped() else d)
 
     def _carry_into(self, state: Variable, out: str) -> list[str]:
         value = self.plan.carry.get(state)
@@ -284,6 +289,7 @@ class ReturnEmitter:
         spare = self.step.spare(state.shape, 0)
         return [*self.step.into(out, _first(rest, Adjoint(state)), 1),
                 *backward_product(self.step, group, matrices, spare), self.step.call("add", out, spare, out=out)]
+
 
 def _first(value: Expression, wanted: Adjoint) -> Expression:
     """The terms of a sum that read a δ before those that do not, so that its place can take the sum."""
