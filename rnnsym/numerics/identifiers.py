@@ -28,7 +28,7 @@ RESERVED = frozenset({
     "room", "rooms", "FEW", "parts", "d_from_the_end", "stretch", "stretch_back", "checkpoints", "going_on",
     "goes_on", "part", "left", "own", "own_value", "starts", "count", "share", "counted", "stop", "entries",
     "band", "before", "arriving", "solution", "solver", "banded_solver", "blocks_of", "carried_back", "MANY", "SQUARES",
-    "SOLVED",
+    "SOLVED", "ROOM",
     *dir(builtins), *keyword.kwlist, *keyword.softkwlist, *activations, *helpers, *NUMPY,
     "round_half_up",
 })

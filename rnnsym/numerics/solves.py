@@ -17,15 +17,20 @@ from rnnsym.numerics.setting import tuple_of
 from rnnsym.numerics.statements import Statements
 
 BANDED_SOLVER = '''
-def banded_solver(steps, entries, calls):
-    """BLAS's solver for banded triangles; None without SciPy, or where a loop of so many calls a step is as fast."""
-    if steps < MANY or entries**2 > SQUARES * calls:
-        return None
+def banded_solver(block, entries, calls, left):
+    """Return BLAS's solver for banded triangles, and how many steps it takes at once.
+
+    None, and the block as it is, without SciPy, where a loop of so many calls a step is as fast, or where the triangle
+    of enough steps is large beside the numbers that are left of all steps.
+    """
+    together = min(block, max(ROOM, min(SOLVED, left // 6)) // entries**2)
+    if together < MANY or entries**2 > SQUARES * calls:
+        return None, block
     try:
         from scipy.linalg.blas import dtbsv  # here, since it takes a while to load
     except ImportError:
-        return None
-    return dtbsv
+        return None, block
+    return dtbsv, together
 '''
 BLOCKS_OF = '''
 def blocks_of(band):
@@ -46,9 +51,10 @@ def carried_back(solver, band, arriving):
 '''
 HELPERS = {"banded_solver": BANDED_SOLVER, "blocks_of": BLOCKS_OF, "carried_back": CARRIED_BACK}
 CONSTANTS = (
-    "MANY = 40  # steps from which what flows back is solved for",
+    "MANY = 32  # steps from which what flows back is solved for",
     "SQUARES = 180  # numbers of a step's matrix that are made and solved for in the time of one call",
-    "SOLVED = 200_000  # numbers of all steps' matrices that are solved for at once, so that they stay in the cache",
+    "SOLVED = 200_000  # numbers of steps' matrices that are solved for at once, so that they stay in the cache",
+    "ROOM = 16_384  # numbers of steps' matrices that may be made however few there are of all else",
 )
 
 
@@ -81,9 +87,9 @@ class SolveEmitter:
         calls = sum("(" in line for line in loop if line.startswith(" "))
         sizes = [f"{self.names(Adjoint(s))}.size" for s in self.linear.states]
         yield f"entries = {' + '.join(sizes)}"
-        yield f"solver = banded_solver(steps, entries, {calls})"
+        left = "sum(values.size for values in tape)"
+        yield f"solver, block = banded_solver(block, entries, {calls}, {left})"
         yield "if solver is not None:"
-        yield "    block = min(block, max(1, SOLVED // entries**2))"
         yield "    band = np.zeros((block + 1, entries, 2 * entries))"
         yield "    before = blocks_of(band)  # what each step's δ's hand to the step before, with a minus"
         yield "    arriving = np.empty((block + 1, entries))"

@@ -194,7 +194,7 @@ def test_columns_are_joined_as_rows_are() -> None:
     loss, gradients = rows.value_and_grad(parameters, inputs, targets)
     found = turned.value_and_grad({name: value.T for name, value in parameters.items()}, inputs, targets)
     assert same((found[0], {name: value.T for name, value in found[1].items()}), (loss, gradients))
-    for joined, times in {"= stacked(": 1, "np.stack((W_h": 2, "whole_h += ": 1}.items():
+    for joined, times in {"= stacked(": 1, "_h = np.stack(": 1, "whole_h += ": 1}.items():
         assert turned.source.count(joined) == rows.source.count(joined) == times
 
 
