@@ -28,10 +28,11 @@ def arguments() -> argparse.Namespace:
     from benchmarks.rows import CELLS, SHAPES
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure (default: all)")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=None,
+                        help="what to measure (default: all, or the rows where these are chosen)")
     parser.add_argument("--seconds", type=float, default=5.0, help="for each row of the table (default: 5)")
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS, help="rows of these cells only")
-    parser.add_argument("--shapes", nargs="+", metavar="B,T,D,N", type=_shape, default=SHAPES,
+    parser.add_argument("--shapes", nargs="+", metavar="B,T,D,N", type=_shape, default=None,
                         help=f"rows of these shapes only, of {' '.join(','.join(map(str, one)) for one in SHAPES)}")
     parser.add_argument("--peers", nargs="+", metavar="NAME", choices=list(contestants), default=None,
                         help=f"these contestants and the plain loop only, of {', '.join(map(repr, contestants))}; "
@@ -43,6 +44,8 @@ def arguments() -> argparse.Namespace:
         parser.error("--write needs all contestants: the ratios of a row belong to one run")
     if found.seconds <= 0:
         parser.error("--seconds must be positive")
+    found.parts = found.parts or (("rows",) if found.shapes or found.peers else PARTS)
+    found.shapes = found.shapes or SHAPES
     return found
 
 

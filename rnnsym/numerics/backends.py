@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.numerics.checkpoints import CheckpointEmitter
-from rnnsym.numerics.compiled.backend import MISSING, compiled_module, has_numba
+from rnnsym.numerics.compiled.backend import compiled_module, without_numba
 from rnnsym.numerics.emission import numpy_source
 from rnnsym.numerics.loading import load_source
 
@@ -36,16 +36,15 @@ class Backend:
     """How a network is computed: ``make`` returns the source, readable and complete, and its functions.
 
     ``checkpointed`` does the same for a way back that keeps few states, None where there is none. ``forms`` says
-    whether calls of small sizes run code of their own in Python's numbers (``numerics.forms``). Where it is not
-    ``available`` the first backend stands in for it, with the warning ``missing``.
+    whether calls of small sizes run code of their own in Python's numbers (``numerics.forms``). ``obstacle()`` says why
+    it cannot compute here, nothing where it can; then the first backend stands in for it, with that as a warning.
     """
 
     name: str
     make: Make
     checkpointed: Make | None = None
     forms: bool = False
-    available: Callable[[], bool] = lambda: True
-    missing: str = ""
+    obstacle: Callable[[], str] = lambda: ""
 
 
 def _numpy(graph: StepGraph) -> tuple[str, Functions]:
@@ -60,6 +59,6 @@ def _numpy_checkpointed(graph: StepGraph) -> tuple[str, Functions]:
 
 _entries = (
     Backend("numpy", _numpy, _numpy_checkpointed, forms=True),
-    Backend("numba", compiled_module, available=has_numba, missing=MISSING),
+    Backend("numba", compiled_module, obstacle=without_numba),
 )
 backends: Mapping[str, Backend] = MappingProxyType({one.name: one for one in _entries})

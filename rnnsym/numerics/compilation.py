@@ -253,6 +253,9 @@ def compile_network(
     is returned says which of them computes. Raises DerivationError for an unknown backend, for checkpoints that a
     backend or a network does not have, and for a parameter that bears the name of another gradient.
     """
+    if not isinstance(network, Network):
+        raise DerivationError("compile makes functions of a network, such as rnnsym.Network(rnnsym.cells['lstm']), but "
+                              f"this is of the type {type(network).__name__}")
     if backend not in backends:
         raise DerivationError(f"unknown backend {backend!r}; the backends are {', '.join(backends)}")
     clashes = {"inputs", *(f"{state.variable.name}_0" for state in network.states)}
@@ -260,8 +263,9 @@ def compile_network(
         if parameter.name in clashes:
             raise DerivationError(f"the parameter {parameter.name!r} bears the name of another gradient: rename it")
     chosen = backends[backend]
-    if not chosen.available():
-        warnings.warn(chosen.missing, BackendWarning, stacklevel=3)
+    obstacle = chosen.obstacle()
+    if obstacle:
+        warnings.warn(obstacle, BackendWarning, stacklevel=3)
         chosen = next(iter(backends.values()))
     make = chosen.checkpointed if checkpoints else chosen.make
     if make is None:

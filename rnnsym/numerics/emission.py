@@ -71,7 +71,12 @@ class Emitter:
                  self._loss(), self._value_and_grad()]
         bodies = ["\n".join(broken(without_idle(part))) for part in parts]
         first = [*helper_functions(self.network, "\n".join(bodies)), *filter(None, [helper.strip()])]
-        return "\n\n\n".join(["\n".join(head(self.setting)), *first, *bodies]) + "\n"  # the head tells what was used
+        top = "\n".join(head(self.setting, solves=self._solves))  # last: it tells what was used
+        return "\n\n\n".join([top, *first, *bodies]) + "\n"
+
+    @property
+    def _solves(self) -> bool:
+        return any(form.solve is not None for loop in self.loops for form in loop.forms)
 
     def _readout_names(self) -> list[str]:
         return [self.names(a.target) for a in self.graph.readout]

@@ -26,7 +26,9 @@ RESERVED = frozenset({
     "back_from_decode", "back_from_decode_one", "d_state", "d_start", "loop_gradients", "add", "subtract",
     "multiply", "negative", "reciprocal", "square", "between", "matmul", "stacked", "whole", "turns", "block_of",
     "room", "rooms", "FEW", "parts", "d_from_the_end", "stretch", "stretch_back", "checkpoints", "going_on",
-    "goes_on", "part", "left", "own", "own_value", "starts", "count", "share", "counted", "stop",
+    "goes_on", "part", "left", "own", "own_value", "starts", "count", "share", "counted", "stop", "entries",
+    "band", "before", "arriving", "solution", "solver", "banded_solver", "blocks_of", "carried_back", "MANY", "SQUARES",
+    "SOLVED", "ROOM",
     *dir(builtins), *keyword.kwlist, *keyword.softkwlist, *activations, *helpers, *NUMPY,
     "round_half_up",
 })

@@ -10,6 +10,7 @@ from rnnsym.model.networks import Network
 from rnnsym.numerics.functions import helpers
 from rnnsym.numerics.lines import broken, filled
 from rnnsym.numerics.setting import Setting, tuple_of
+from rnnsym.numerics.solves import CONSTANTS, HELPERS
 from rnnsym.writing.layout import lay_out, style_of
 from rnnsym.writing.plain import plain
 
@@ -62,12 +63,15 @@ def helper_functions(network: Network, text: str) -> list[str]:
     """Return the helpers that a text calls."""
     weights = MEAN_WEIGHTS if network.over_steps == "mean" else SUM_WEIGHTS
     known = {"weights": weights, "turned": TURNED, "merged": MERGED, "stacked": STACKED, "alone": ALONE,
-             "block_of": BLOCK_OF}
+             "block_of": BLOCK_OF, **HELPERS}
     return [source.strip() for name, source in known.items() if re.search(rf"\b{name}[(,]", text)]
 
 
-def head(setting: Setting) -> Iterator[str]:
-    """Yield the lines before the module's own functions, when these have said what they use."""
+def head(setting: Setting, *, solves: bool = False) -> Iterator[str]:
+    """Yield the lines before the module's own functions, when these have said what they use.
+
+    ``solves`` tells whether some solve for what flows back.
+    """
     network, names = setting.graph.network, setting.names
     yield f'"""Loss and gradient of the network {network.cell.name} ({network.topology}, {network.loss}).'
     yield ""
@@ -81,6 +85,7 @@ def head(setting: Setting) -> Iterator[str]:
     yield "BLOCK = 24_000  # numbers of one quantity in a block of steps, so that a block's arrays stay in the cache"
     yield "WIDE = 256  # inputs of a step; the products of more are made of many steps at once"
     yield "FEW = 850  # numbers of one quantity that are a block however few steps there are"
+    yield from CONSTANTS if solves else ()
     yield from broken([f"PARAMETERS = {tuple_of(f'{chr(34)}{p.name}{chr(34)}' for p in network.parameters)}"])
     yield from (f"{names(c)} = {float(c.value)!r}" for c in network.constants)
     yield from (f"\n{helpers[name].rstrip()}" for name in sorted(setting.printer.functions) if name in helpers)

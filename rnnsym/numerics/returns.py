@@ -15,6 +15,7 @@ from rnnsym.numerics.joints import Joint, adjoints_of, backward_product
 from rnnsym.numerics.plans import Backward, Group, backward_plan, members_carried
 from rnnsym.numerics.rows import Row
 from rnnsym.numerics.setting import tuple_of
+from rnnsym.numerics.solves import SolveEmitter
 from rnnsym.numerics.statements import Statements
 from rnnsym.numerics.terms import adjoints_in
 
@@ -40,6 +41,9 @@ class ReturnEmitter:
         rows = [group for group in forward.plan.groups if isinstance(group, Row) and (
             group in self.groups or (len(group.members) == 1 and adjoints_of(group) <= self.plan.stored))]
         self.gradients = GradientEmitter(forward, rows, parameters, self._name)
+        placed = forward.reprinted(lambda key: self._name(self._place(key)))
+        solves = self.one and not given
+        self.solve = SolveEmitter.of(self.plan, Statements(self.names, placed, True, True)) if solves else None
 
     def _carried(self, group: Group) -> Any:
         state = next(s for s in self.graph.states if s.at(self.graph.before) == group.vector)
@@ -75,7 +79,9 @@ class ReturnEmitter:
     def body(self, active: str) -> list[str]:
         """All lines after the sizes; ``active`` is the mask's name, "" where there is none."""
         taken = f"{tuple_of(self.tape())} = (values[past] for values in tape)"
-        loop = [taken, *self._slopes(), *self._steps(active), *self._sums()]
+        steps = list(self._steps(active))
+        back = steps if self.solve is None else self.solve.or_loop(steps, {s: self._out(s) for s in self.outside})
+        loop = [taken, *self._slopes(), *back, *self._sums()]
         lines = [f"{self._all(v)} = {self._ordered(self._all(v))}" for v in self.given]
         lines += [f"{self._out(s)} = {self._ordered(self._out(s))}" for s in self.outside]
         states = [self.names(Adjoint(s)) for s in self.graph.states]
@@ -86,6 +92,7 @@ class ReturnEmitter:
             if not self._is_state(update.target) and update.target not in self.plan.stored:
                 lines.append(f"{self.names(update.target)} = {self.step.empty(update.target.shape)}")
         lines.append(f"block = block_of(steps, {states[0]}.size)")
+        lines += [] if self.solve is None else self.solve.starts(steps)
         lines += [*self._starts(), *self.gradients.starts(), *self._rooms(), *self.bulk.needs.values()]
         lines += self.step.before_the_loop()
         lines.append("for first in reversed(range(0, steps, block)):")
@@ -168,9 +175,9 @@ class ReturnEmitter:
             room = joint.name("room_of") + ("[:past.stop - first]" if self.one else "[:, :past.stop - first]")
             yield from joint.arrays(members, room)
         if self.plan.slopes:
-            yield "# the slopes of all steps of the block; what bears the name of a δ becomes it in the loop"
+            yield "# the slopes of all steps of the block, each in the place of the δ that it will make"
         for slope, value in self.plan.slopes.items():
-            yield f"# {self._name(self._place(slope))} = {self.bulk.code(value)}"
+            yield f"# {self.names(slope)} = {self.bulk.code(value)}"
             yield from self.bulk.into(self._name(self._place(slope)), value)
 
     def _in_blocks(self) -> list[Any]:
@@ -233,11 +240,13 @@ class ReturnEmitter:
 
     def _update(self, target: Any, value: Expression) -> list[str]:
         if self._is_state(target):
-            lines = [] if value == ZERO else self.step.plus(self.names(target), value)
+            lines = [] if value == ZERO else [f"# {self.names(target)} += {self.setting.code(value)}",
+                                              *self.step.plus(self.names(target), value)]
             if target in self.plan.stored:
                 lines.append(f"{self.names.of_step(target)}[...] = {self.names(target)}")
             return lines
-        return self.step.into(self._name_of_step(target), value)
+        comment = f"# {self.names(target)} = {self.setting.code(value)}"
+        return [comment, *self.step.into(self._name_of_step(target), value)]
 
     def _order(self) -> list[Variable]:
         """The states in an order in which, if there is one, none is overwritten that another still needs."""
@@ -262,7 +271,10 @@ class ReturnEmitter:
         return not reads or reads[-1] < writes[0] or (reads[-1] == writes[0] and ".dot(" not in lines[writes[0]])
 
     def _carry(self, state: Variable) -> list[str]:
-        return self._carry_into(state, self._next(state) if state in self._swapped() else self.names(Adjoint(state)))
+        value = self.plan.carry.get(state)
+        d = self.names(Adjoint(state))
+        comment = [] if value is None else [f"# {d} of the step before: {self.setting.code(value)}"]
+        return comment + self._carry_into(state, self._next(state) if state in self._swapped() else d)
 
     def _carry_into(self, state: Variable, out: str) -> list[str]:
         value = self.plan.carry.get(state)
@@ -277,6 +289,7 @@ class ReturnEmitter:
         spare = self.step.spare(state.shape, 0)
         return [*self.step.into(out, _first(rest, Adjoint(state)), 1),
                 *backward_product(self.step, group, matrices, spare), self.step.call("add", out, spare, out=out)]
+
 
 def _first(value: Expression, wanted: Adjoint) -> Expression:
     """The terms of a sum that read a δ before those that do not, so that its place can take the sum."""

@@ -25,9 +25,11 @@ from rnnsym.evidence.enclosures import Enclosure, Subject, deviation, enclosed_g
 from rnnsym.evidence.examples import Drawn, Example, examples
 from rnnsym.model.networks import Network
 
-MUTATED = ("forward_one", "backward_one", "forward", "backward", "readout", "losses", "value_and_grad", "sigmoid")
+MUTATED = ("forward_one", "backward_one", "forward", "backward", "readout", "losses", "value_and_grad", "sigmoid",
+           "blocks_of", "carried_back")
 FURTHER = 40  # drawn examples on which a survivor must agree, too
 SMALL_BLOCK = 6  # numbers of a block of steps, so that a few steps make several blocks
+SOLVED = {"MANY": 1, "SQUARES": 10**6}  # what flows back is solved for, however few steps there are
 OPERATORS: dict[type, tuple[type, ...]] = {
     ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.Mult: (ast.Div, ast.Add), ast.Div: (ast.Mult,),
     ast.MatMult: (ast.Mult,), ast.Lt: (ast.LtE, ast.GtE), ast.GtE: (ast.Lt,), ast.Is: (ast.IsNot,),
@@ -175,7 +177,9 @@ def killed_mutants(cell: str, every: int = 1) -> Outcome:
         further = further or trials_of(subject, further=True)
         if all(agrees(module, trial, wanted) for trial in (*first, *further)):
             module.__dict__["BLOCK"] = SMALL_BLOCK
-            if all(agrees(module, trial, wanted) for trial in (*first, *further)):
+            looped = all(agrees(module, trial, wanted) for trial in (*first, *further))
+            module.__dict__.update(SOLVED)
+            if looped and all(agrees(module, trial, wanted) for trial in (*first, *further)):
                 survivors.append(words)
     return Outcome(made, made - len(survivors), tuple(survivors))
 

@@ -246,6 +246,7 @@ def test_every_name_of_the_source_is_given_somewhere(name: str) -> None:
     given_ = {node.id for node in names if not isinstance(node.ctx, ast.Load)} | {"np", *dir(builtins)}
     given_ |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     given_ |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    given_ |= {node.name for node in ast.walk(tree) if isinstance(node, ast.alias)}
     assert not {node.id for node in names} - given_
 
 

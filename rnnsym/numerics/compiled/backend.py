@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import platform
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from types import ModuleType
 
 from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.numerics.compiled.emission import numba_source
 from rnnsym.numerics.compiled.storage import cached_module
 
-MISSING = ("numba is not installed, so NumPy computes this network, with the same numbers but more slowly: "
-           "pip install 'rnnsym[fast]' installs numba")
 PACKAGES = ("rnnsym", "numba", "llvmlite", "numpy")
 
 
-def has_numba() -> bool:
-    """Whether numba is installed."""
-    return find_spec("numba") is not None
+def without_numba() -> str:
+    """Say why numba cannot compute a network, and what does instead; nothing where it can."""
+    try:
+        import_module("numba")
+    except ModuleNotFoundError as error:
+        fault = "is not installed" if error.name == "numba" else f"cannot be loaded ({error})"
+    except ImportError as error:  # such as one that asks for another NumPy
+        fault = f"cannot be loaded ({error})"
+    else:
+        return ""
+    return (f"numba {fault}, so NumPy computes this network, with the same numbers but more slowly: "
+            "pip install 'rnnsym[fast]' installs numba")
 
 
 def compiled_module(graph: StepGraph) -> tuple[str, ModuleType]:

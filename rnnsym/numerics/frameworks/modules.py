@@ -26,7 +26,7 @@ from rnnsym.writing.layout import lay_out, style_of
 from rnnsym.writing.plain import plain
 
 RESERVED = frozenset({
-    "jax", "jnp", "lax", "torch", "partial", "once_differentiable", "reduce", "like", "running", "runs", "keep",
+    "jax", "jnp", "lax", "torch", "partial", "refuse_second_derivatives", "reduce", "like", "running", "runs", "keep",
     "held", "found", "carry", "now", "later", "arriving", "start", "starts", "states", "sizes", "sequences",
     "merged", "scan", "fitted", "prepared", "started", "counted", "as_targets", "one_hot", "run", "length",
     "before", "last", "whole", "places", "place", "known", "SHAPES", "STATES", "INPUTS", "TARGETS", "FORWARD",

@@ -118,6 +118,14 @@ def as_targets(targets, sizes, like):
 «CLASSES»    return fitted(sizes, "targets", targets.to(like), TARGETS)
 '''
 
+REFUSAL = '''
+def refuse_second_derivatives():
+    """Raise where the way back itself is recorded: its derivative would come out as zero."""
+    if torch.is_grad_enabled():
+        raise RuntimeError("no second derivatives: the way back is not differentiated, and create_graph=True was asked "
+                           "for; the module for JAX has them")
+'''
+
 LOOP = '''
 class «CLASS»(torch.autograd.Function):
     """``«NAME»_steps``, differentiated by ``«NAME»_back``: autograd records none of its steps."""
@@ -130,8 +138,8 @@ class «CLASS»(torch.autograd.Function):
         return found
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, *arriving):
+        refuse_second_derivatives()
         running, *saved = ctx.saved_tensors
         weights, start, tape = dict(zip(«OWN», saved)), saved[len(«OWN»):«TAPE»], saved[«TAPE»:]
         gradients, d_start, d_read = «NAME»_back(weights, start, tape, running, arriving)
@@ -156,8 +164,8 @@ class Readout(torch.autograd.Function):
         return found
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, *arriving):
+        refuse_second_derivatives()
         weights, states = dict(zip(READOUT, ctx.saved_tensors)), ctx.saved_tensors[len(READOUT):«TAPE»]
         gradients, d_states = readout_back(weights, states, ctx.saved_tensors[«TAPE»:], arriving)
         return *(gradients[name] for name in READOUT), *d_states
@@ -224,8 +232,8 @@ class Network(torch.nn.Module):
 TORCH = Dialect(
     title="PyTorch",
     printer=TorchPrinter,
-    imports="from functools import reduce\n\nimport torch\nfrom torch.autograd.function import once_differentiable",
-    helpers=(SCAN, COUNTED, STARTED),
+    imports="from functools import reduce\n\nimport torch",
+    helpers=(SCAN, COUNTED, STARTED, REFUSAL),
     prepared=PREPARED,
     held=HELD,
     turned=TURNED,
