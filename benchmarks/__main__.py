@@ -42,7 +42,7 @@ def arguments() -> argparse.Namespace:
     found = parser.parse_args()
     if found.write and found.peers:
         parser.error("--write needs all contestants: the ratios of a row belong to one run")
-    if found.seconds <= 0:
+    if not 0 < found.seconds < float("inf"):
         parser.error("--seconds must be positive")
     found.parts = found.parts or (("rows",) if found.shapes or found.peers else PARTS)
     found.shapes = found.shapes or SHAPES

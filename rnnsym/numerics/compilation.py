@@ -256,8 +256,10 @@ def compile_network(
     if not isinstance(network, Network):
         raise DerivationError("compile makes functions of a network, such as rnnsym.Network(rnnsym.cells['lstm']), but "
                               f"this is of the type {type(network).__name__}")
-    if backend not in backends:
+    if not isinstance(backend, str) or backend not in backends:
         raise DerivationError(f"unknown backend {backend!r}; the backends are {', '.join(backends)}")
+    if not isinstance(checkpoints, bool):
+        raise DerivationError(f"checkpoints: expected True or False, but it is {checkpoints!r:.80}")
     clashes = {"inputs", *(f"{state.variable.name}_0" for state in network.states)}
     for parameter in network.parameters:
         if parameter.name in clashes:

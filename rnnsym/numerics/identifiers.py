@@ -30,7 +30,7 @@ RESERVED = frozenset({
     "band", "before", "arriving", "solution", "solver", "banded_solver", "blocks_of", "carried_back", "MANY", "SQUARES",
     "SOLVED", "ROOM",
     *dir(builtins), *keyword.kwlist, *keyword.softkwlist, *activations, *helpers, *NUMPY,
-    "round_half_up",
+    "round_half_up", "merged",
 })
 
 

@@ -212,7 +212,7 @@ class ReturnEmitter:
                       if (d := self.names(Adjoint(s)))]
         arrays = {"step": "range(past.stop - 1, first - 1, -1)"} if active else {}
         arrays |= {one: f"{whole}[::-1]" for one, whole in self._arrays_of(lines).items()}
-        yield from loop_over(arrays)
+        yield from loop_over(arrays or {"_": "range(first, past.stop)"})
         yield from (f"    {line}" for line in lines)
 
     def _arrays_of(self, lines: list[str]) -> dict[str, str]:

@@ -52,10 +52,10 @@ class GradientNames:
             return gradient
         if name == "inputs" and self._single_step:
             gradient = gradient[:, 0]
-        given = (found.initial_state or {}).get(name.removesuffix("_0"))
+        given = (found.initial_state or {}).get(name[:-2]) if name.endswith("_0") else None
         if given is not None:
-            return gradient.sum(axis=0) if given.ndim < gradient.ndim else gradient
-        return gradient[0] if found.single else gradient
+            return np.asarray(gradient.sum(axis=0)) if given.ndim < gradient.ndim else gradient
+        return np.asarray(gradient[0]) if found.single else gradient
 
 
 def registers(initial_state: dict[str, Float] | None, network: Network) -> dict[str, Float] | None:

@@ -35,7 +35,10 @@ targets: Mapping[str, Target] = MappingProxyType({entry.name: entry for entry in
 
 def emit(network: Network, target: str = "numpy") -> str:
     """L(θ) and ∂L/∂θ as the text of a module that imports one library alone: see ``rnnsym.emit``."""
-    if target not in targets:
+    if not isinstance(network, Network):
+        raise DerivationError("a module is made of a network, such as rnnsym.Network(rnnsym.cells['lstm']), but this is of "
+                              f"the type {type(network).__name__}")
+    if not isinstance(target, str) or target not in targets:
         raise DerivationError(f"unknown target {target!r:.80}; the targets are {', '.join(targets)}")
     taken = {"inputs", *(f"{state.variable.name}_0" for state in network.states)}
     for parameter in network.parameters:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import keyword
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnsym.calculus.notation import Adjoint
+from rnnsym.model.cells import Cell, cells
 from rnnsym.model.expressions import Constant, Parameter, T, Variable, size, t
+from rnnsym.model.networks import Network
+from rnnsym.numerics.compilation import compile_network
 from rnnsym.numerics.identifiers import RESERVED, Identifiers
 from rnnsym.numerics.lines import WIDTH, broken, filled
 
@@ -65,3 +71,38 @@ def test_a_short_line_stays_and_a_long_statement_gets_brackets() -> None:
     space = {f"part_{i}": i for i in range(40)}
     assert sum(space.values()) == 780
     assert "".join(lines[2:-1]).split() == code.split("= ")[1].split()
+
+
+EMITTED = {
+    "lstm": Network(cells["lstm"]),
+    "solved": Network(cells["simple"], topology="many-to-many"),
+    "one-to-many": Network([cells["skip_connection"]] * 2, topology="one-to-many"),
+    "from both ends": Network(cells["gru"], topology="many-to-many", bidirectional=True, over_steps="mean"),
+    "encoder-decoder": Network(cells["simple"], topology="encoder-decoder"),
+}
+
+
+@pytest.mark.parametrize(("name", "checkpoints"), [*((name, False) for name in EMITTED), ("lstm", True), ("solved", True)])
+def test_whatever_a_module_defines_is_reserved(name: str, checkpoints: bool) -> None:
+    """No user's name may hide a function or a constant of the module."""
+    tree = ast.parse(compile_network(EMITTED[name], checkpoints=checkpoints).source)
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    defined |= {target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
+                if isinstance(target, ast.Name)}
+    assert len(defined) > 8
+    assert defined <= RESERVED
+
+
+def test_parameters_may_bear_the_names_of_helpers() -> None:
+    for taken in ("merged", "block_of", "alone", "stacked", "rooms", "turns"):
+        named = Network(Cell.from_equations("own", f"h = tanh(x @ {taken} + h_prev @ U + b)"), "yhat = h @ V",
+                        "squared_error")
+        plain = Network(Cell.from_equations("own", "h = tanh(x @ W + h_prev @ U + b)"), "yhat = h @ V",
+                        "squared_error")
+        random = np.random.default_rng(0)
+        parameters = {key: random.normal(size=shape) for key, shape in plain.shapes(d=2, n=2, k=1).items()}
+        arguments = random.normal(size=(3, 4, 2)), random.normal(size=(3, 1))
+        expected = compile_network(plain).value_and_grad(parameters, *arguments)
+        found = compile_network(named).value_and_grad({taken: parameters.pop("W"), **parameters}, *arguments)
+        assert found[0] == expected[0]
+        assert np.array_equal(found[1][taken], expected[1]["W"])

@@ -130,6 +130,7 @@ def test_the_command_measures_what_it_is_asked_for() -> None:
     (("--write", "--peers", "C by hand"), "--write needs all contestants"),
     (("--shapes", "1,2,3"), "not a shape of the table"),
     (("--seconds", "0"), "must be positive"),
+    (("--seconds", "nan"), "must be positive"),
 ])
 def test_what_makes_no_sense_is_refused(options: tuple[str, ...], words: str) -> None:
     done = run(*options)
