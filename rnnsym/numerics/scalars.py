@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 CHOICE, SUM, PRODUCT, ATOM = range(4)  # how tightly a text binds
+DEEPEST = 30  # operations inside one another: Python's compiler takes less than a hundred parentheses in one text
 LONGEST = 100  # terms of one sum: Python's compiler nests as deep as a sum is long
 
 Number = int  # the place of a number in the ledger
@@ -15,7 +16,8 @@ Number = int  # the place of a number in the ledger
 class Scalars:
     """A ledger of numbers: equal ones are entered once, zeros and ones leave what they meet as it is.
 
-    ``statements`` writes what of it is asked for: what is used once stands where it is used, all else gets a name.
+    ``statements`` writes what of it is asked for: what is used once stands where it is used, unless this goes too deep,
+    and all else gets a name.
     A branch that is not taken is computed only where it is used elsewhere, too.
     """
 
@@ -107,9 +109,12 @@ class Scalars:
             inner = self._operands(place)
             uses.update(inner)
             stack += [one for one in inner if one not in reached and one not in known]
+        depths = dict[Number, int]()
         for place in sorted(reached):
-            if self._kinds[place][0] not in ("number", "name") and (uses[place] > 1 or place in self._whole):
-                code = self._code(place)[0]
+            depths[place] = 1 + max((depths.get(one, 0) for one in self._operands(place)), default=-1)
+            named = uses[place] > 1 or place in self._whole or depths[place] > DEEPEST
+            if self._kinds[place][0] not in ("number", "name") and named:
+                depths[place], code = 0, self._code(place)[0]
                 self._texts[place] = self._fresh(self._wishes.get(place, f"v_{place}"))
                 yield f"{self._texts[place]} = {code}"
 
