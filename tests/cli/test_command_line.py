@@ -220,7 +220,7 @@ BAD: dict[str, tuple[list[str], str, str]] = {
     "no cell's name": (["code", "--cell", ""], "", "lstm"),
     "no example": (["check", "--examples", "0"], "", "at least 1 example"),
     "fewer than no example": (["check", "--examples", "-3"], "", "at least 1 example"),
-    "unknown figure": (["figures", "wall"], "", "gradient-products"),
+    "unknown figure": (["figures", "cliff"], "", "gradient-products"),
     "unknown option": (["derive", "--stesp", "3"], "", "--stesp"),
     "unknown command": (["derife"], "", "derife"),
     "folder is a file": (["report", "-o", "@"], "x", "is a file"),
