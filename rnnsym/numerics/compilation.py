@@ -253,17 +253,11 @@ def compile_network(
     is returned says which of them computes. Raises DerivationError for an unknown backend, for checkpoints that a
     backend or a network does not have, and for a parameter that bears the name of another gradient.
     """
-    if not isinstance(network, Network):
-        raise DerivationError("compile makes functions of a network, such as rnnsym.Network(rnnsym.cells['lstm']), but "
-                              f"this is of the type {type(network).__name__}")
+    require_code(network)
     if not isinstance(backend, str) or backend not in backends:
         raise DerivationError(f"unknown backend {backend!r}; the backends are {', '.join(backends)}")
     if not isinstance(checkpoints, bool):
         raise DerivationError(f"checkpoints: expected True or False, but it is {checkpoints!r:.80}")
-    clashes = {"inputs", *(f"{state.variable.name}_0" for state in network.states)}
-    for parameter in network.parameters:
-        if parameter.name in clashes:
-            raise DerivationError(f"the parameter {parameter.name!r} bears the name of another gradient: rename it")
     chosen = backends[backend]
     obstacle = chosen.obstacle()
     if obstacle:
@@ -274,3 +268,14 @@ def compile_network(
         having = ", ".join(one.name for one in backends.values() if one.checkpointed is not None)
         raise DerivationError(f"the backend {chosen.name} has no checkpoints: compile without them, or with {having}")
     return CompiledNetwork(network, chosen.name, *make(graph_of(network)), checkpoints, forms and not checkpoints)
+
+
+def require_code(network: Any) -> None:
+    """Raise DerivationError for what is no network, and for a parameter that bears the name of another gradient."""
+    if not isinstance(network, Network):
+        raise DerivationError("code is made for a network, such as rnnsym.Network(rnnsym.cells['lstm']), but this is of "
+                              f"the type {type(network).__name__}")
+    clashes = {"inputs", *(f"{state.variable.name}_0" for state in network.states)}
+    for parameter in network.parameters:
+        if parameter.name in clashes:
+            raise DerivationError(f"the parameter {parameter.name!r} bears the name of another gradient: rename it")

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from rnnsym.calculus.unrolling import graph_of
 from rnnsym.errors import DerivationError
 from rnnsym.model.networks import Network
-from rnnsym.numerics.compilation import compile_network
+from rnnsym.numerics.compilation import compile_network, require_code
 from rnnsym.numerics.frameworks.jax_source import jax_source
 from rnnsym.numerics.frameworks.torch_source import torch_source
 
@@ -35,13 +35,7 @@ targets: Mapping[str, Target] = MappingProxyType({entry.name: entry for entry in
 
 def emit(network: Network, target: str = "numpy") -> str:
     """L(θ) and ∂L/∂θ as the text of a module that imports one library alone: see ``rnnsym.emit``."""
-    if not isinstance(network, Network):
-        raise DerivationError("a module is made of a network, such as rnnsym.Network(rnnsym.cells['lstm']), but this is of "
-                              f"the type {type(network).__name__}")
+    require_code(network)
     if not isinstance(target, str) or target not in targets:
         raise DerivationError(f"unknown target {target!r:.80}; the targets are {', '.join(targets)}")
-    taken = {"inputs", *(f"{state.variable.name}_0" for state in network.states)}
-    for parameter in network.parameters:
-        if parameter.name in taken:
-            raise DerivationError(f"the parameter {parameter.name!r} bears the name of another gradient: rename it")
     return targets[target].source(network)

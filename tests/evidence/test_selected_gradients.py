@@ -74,7 +74,8 @@ SLIPS = {
     "no coupling in softmax": ("attention over units", "huber", "d_a - ((d_a * a_t).sum(axis=-1))[..., None]", "d_a"),
     "the slope of logsumexp": ("attention over units", "huber", "* softmax(h_prev_t)", "* np.ones(h_prev_t.shape)"),
     "a parabola without end": ("gated by a sign", "huber", "* np.sign(target - yhat)", "* (target - yhat)"),
-    "the sign of the error": ("gated by a sign", "absolute_error", "* np.sign(target - yhat)", "* np.sign(yhat - target)"),
+    "the sign of the error": ("gated by a sign", "absolute_error", "* np.sign(target - yhat)",
+                              "* np.sign(yhat - target)"),
     "no difference of probabilities": ("gated by a sign", "softmax_cross_entropy", "yhat - target", "yhat"),
 }
 

@@ -82,7 +82,8 @@ EMITTED = {
 }
 
 
-@pytest.mark.parametrize(("name", "checkpoints"), [*((name, False) for name in EMITTED), ("lstm", True), ("solved", True)])
+@pytest.mark.parametrize(("name", "checkpoints"), [
+    *((name, False) for name in EMITTED), ("lstm", True), ("solved", True)])
 def test_whatever_a_module_defines_is_reserved(name: str, checkpoints: bool) -> None:
     """No user's name may hide a function or a constant of the module."""
     tree = ast.parse(compile_network(EMITTED[name], checkpoints=checkpoints).source)
