@@ -273,8 +273,8 @@ def compile_network(
 def require_code(network: Any) -> None:
     """Raise DerivationError for what is no network, and for a parameter that bears the name of another gradient."""
     if not isinstance(network, Network):
-        raise DerivationError("code is made for a network, such as rnnsym.Network(rnnsym.cells['lstm']), but this is of "
-                              f"the type {type(network).__name__}")
+        raise DerivationError("code is made for a network, such as rnnsym.Network(rnnsym.cells['lstm']), but this is "
+                              f"of the type {type(network).__name__}")
     clashes = {"inputs", *(f"{state.variable.name}_0" for state in network.states)}
     for parameter in network.parameters:
         if parameter.name in clashes:
