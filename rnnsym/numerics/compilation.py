@@ -175,10 +175,10 @@ class CompiledNetwork:
 
     def _fitted(self, given: Given, *, predict: bool = False) -> Arguments:
         """The arguments, validated but for their numbers where their shapes are known."""
-        known = self._fitting.recalled(given)
-        if known is None or (predict and known.targets is not None and not self.network.forced):
+        known = self._fitting.recalled(given, predict=predict)
+        if known is None:
             known = validate(self.network, given, predict=predict)
-            self._fitting.remember(given, known)
+            self._fitting.remember(given, known, predict=predict)
         return known
 
     def _are_finite(self, results: Iterable[Any], found: Arguments) -> bool:

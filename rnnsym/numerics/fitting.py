@@ -33,17 +33,20 @@ class Fitting:
         self._known: dict[tuple[Any, ...], Arguments] = {}
         self._remembers = not (entry.distribution or network.reads_index or network.feeds_back)
 
-    def recalled(self, given: Given) -> Arguments | None:
-        """Return the arguments of a call whose shapes are known and whose targets are in range, None of any other."""
+    def recalled(self, given: Given, *, predict: bool = False) -> Arguments | None:
+        """Return the arguments of a call whose shapes are known and whose targets are in range, None of any other.
+
+        Predictions are known apart: they need no targets.
+        """
         arrays = self._arrays(given)
-        known = None if arrays is None else self._known.get(_key(given, arrays))
+        known = None if arrays is None else self._known.get(_key(given, arrays, predict))
         if known is None or (self._bounded and given.targets is not None and not self._in_range(given.targets)):
             return None
         targets = None if known.targets is None else given.targets.reshape(known.targets.shape)
         inputs = given.inputs[None] if known.single else given.inputs
         return Arguments(given.parameters, inputs, targets, given.initial_state, None, None, known.steps, known.single)
 
-    def remember(self, given: Given, found: Arguments) -> None:
+    def remember(self, given: Given, found: Arguments, *, predict: bool = False) -> None:
         """Keep the shapes of validated arguments, and of these no more than what the next call needs."""
         arrays = self._arrays(given)
         if arrays is None:
@@ -51,7 +54,7 @@ class Fitting:
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         targets = None if found.targets is None else np.broadcast_to(0.0, found.targets.shape)
-        self._known[_key(given, arrays)] = found._replace(parameters={}, inputs=None, targets=targets,
+        self._known[_key(given, arrays, predict)] = found._replace(parameters={}, inputs=None, targets=targets,
                                                           initial_state=None)
 
     def _in_range(self, targets: Any) -> bool:
@@ -80,9 +83,9 @@ class Fitting:
         return arrays
 
 
-def _key(given: Given, arrays: list[Any]) -> tuple[Any, ...]:
+def _key(given: Given, arrays: list[Any], predict: bool) -> tuple[Any, ...]:
     state = given.initial_state
-    return given.targets is None, None if state is None else tuple(state), *[array.shape for array in arrays]
+    return predict, given.targets is None, None if state is None else tuple(state), *[array.shape for array in arrays]
 
 
 def all_finite(arrays: Iterable[Any]) -> bool:

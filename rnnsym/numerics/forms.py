@@ -92,11 +92,14 @@ class Forms:
         key = (function, names, found.single, found.inputs.shape, None if found.targets is None else
                found.targets.shape, *shapes, *(() if state is None else [(k, v.shape) for k, v in state.items()]),
                state is None)
-        if key not in self._known:
-            if len(self._known) >= MOST_KNOWN:
-                self._known.clear()
-            self._known[key] = self._chosen(Request.of(self._network, function, found, names))
-        return self._known[key]
+        try:
+            return self._known[key]
+        except KeyError:
+            form = self._chosen(Request.of(self._network, function, found, names))
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()  # in any thread: what was found is returned, not looked up again
+        self._known[key] = form
+        return form
 
     @cached_property
     def _plan(self) -> Plan:

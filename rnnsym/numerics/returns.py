@@ -210,9 +210,9 @@ class ReturnEmitter:
             lines.append(f"if {active} is not None:")
             lines += [f"    {self.step.call('add', d, self._held(s), out=d)}" for s in self.graph.states
                       if (d := self.names(Adjoint(s)))]
-        arrays = {"step": "range(past.stop - 1, first - 1, -1)"} if active else {}
-        arrays |= {one: f"{whole}[::-1]" for one, whole in self._arrays_of(lines).items()}
-        yield from loop_over(arrays or {"_": "range(first, past.stop)"})
+        arrays = {one: f"{whole}[::-1]" for one, whole in self._arrays_of(lines).items()}
+        turns = {"step": "range(past.stop - 1, first - 1, -1)"} if active or not arrays else {}
+        yield from loop_over(turns | arrays)
         yield from (f"    {line}" for line in lines)
 
     def _arrays_of(self, lines: list[str]) -> dict[str, str]:

@@ -14,6 +14,8 @@ from rnnsym.numerics.scalars import Scalars
 from rnnsym.numerics.sequences import Plan, Sequence, registers_of
 from rnnsym.numerics.taking import RESERVED, Taking, imported
 
+VALUE = ""  # the key of the loss among results: the name of no gradient
+
 
 def is_straight(network: Network) -> bool:
     """Whether a network's steps can be written out: each reads an input of its own, which is made of numbers."""
@@ -58,7 +60,7 @@ class StraightForm:
         results = dict(self._results())
         for name, entries in results.items():
             for place, number in enumerate(flat(entries)):
-                self.scalars.wish(number, name if name == "loss" else f"g_{name}_{place}")
+                self.scalars.wish(number, "loss" if name == VALUE else f"g_{name}_{place}")
         wanted = [number for entries in results.values() for number in flat(entries)]
         body = list(self.scalars.statements(wanted + wanted))  # computed once, returned and checked
         numbers = dict.fromkeys([*self.taking.taken, *wanted])
@@ -73,7 +75,7 @@ class StraightForm:
         if self.request.function == "predict":
             yield "output", self.sequence.outputs if self.graph.every else self.sequence.outputs[0]
             return
-        yield "loss", self.sequence.loss
+        yield VALUE, self.sequence.loss
         if self.request.function == "value_and_grad":
             yield from ((name, self._gradient(name)) for name in self.request.wrt)
 
@@ -103,8 +105,8 @@ class StraightForm:
             yield from self.taking.put("array", self._output_shape(), texts["output"])
             yield "return array"
             return
-        loss = self.scalars.text(results["loss"])
-        names = {name: self.names.fresh(f"grad_{name}") for name in results if name != "loss"}
+        loss = self.scalars.text(results[VALUE])
+        names = {name: self.names.fresh(f"grad_{name}") for name in results if name != VALUE}
         for name, array in names.items():
             yield from self.taking.put(array, self.request.shape_of(name), texts[name])
         pairs = ", ".join(f"{name!r}: {array}" for name, array in names.items())

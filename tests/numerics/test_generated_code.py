@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import json
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from references import CASES, Case
+from small_forms import names_given_nowhere
 
 from rnnsym.calculus.unrolling import graph_of
 from rnnsym.model.cells import Cell
@@ -241,13 +241,7 @@ def test_broken_lines_compute_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_name_of_the_source_is_given_somewhere(name: str) -> None:
     """A helper that is called, even where a line is broken, is defined."""
-    tree = ast.parse(numpy_source(graph_of(SOURCES[name])))
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    given_ = {node.id for node in names if not isinstance(node.ctx, ast.Load)} | {"np", *dir(builtins)}
-    given_ |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    given_ |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    given_ |= {node.name for node in ast.walk(tree) if isinstance(node, ast.alias)}
-    assert not {node.id for node in names} - given_
+    assert not names_given_nowhere(numpy_source(graph_of(SOURCES[name])))
 
 
 def test_no_two_quantities_share_an_identifier() -> None:
