@@ -36,7 +36,8 @@ class Backend:
     """How a network is computed: ``make`` returns the source, readable and complete, and its functions.
 
     ``checkpointed`` does the same for a way back that keeps few states, None where there is none. ``forms`` says
-    whether calls of small sizes run code of their own in Python's numbers (``numerics.forms``). ``obstacle()`` says why
+    whether calls of small sizes run code of their own in Python's numbers (``numerics.forms``), ``direct`` whether its
+    functions have one of this name for arrays that fit as they come. ``obstacle()`` says why
     it cannot compute here, nothing where it can; then the first backend stands in for it, with that as a warning.
     """
 
@@ -44,6 +45,7 @@ class Backend:
     make: Make
     checkpointed: Make | None = None
     forms: bool = False
+    direct: bool = False
     obstacle: Callable[[], str] = lambda: ""
 
 
@@ -59,6 +61,6 @@ def _numpy_checkpointed(graph: StepGraph) -> tuple[str, Functions]:
 
 _entries = (
     Backend("numpy", _numpy, _numpy_checkpointed, forms=True),
-    Backend("numba", compiled_module, obstacle=without_numba),
+    Backend("numba", compiled_module, direct=True, obstacle=without_numba),
 )
 backends: Mapping[str, Backend] = MappingProxyType({one.name: one for one in _entries})

@@ -16,7 +16,7 @@ import pytest
 from compared_networks import AGREEMENT, ALL, difference, differences
 
 import rnnsym
-from rnnsym.errors import DataError
+from rnnsym.errors import BackendWarning, DataError
 from rnnsym.numerics.compilation import CompiledNetwork
 from rnnsym.numerics.compiled import storage
 
@@ -211,3 +211,58 @@ def test_a_folder_that_cannot_be_made_is_replaced(tmp_path: Path, monkeypatch: p
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(storage.VARIABLE, str(tmp_path / "file" / "cache"))
     assert storage.cache_folder().is_dir()
+
+
+def test_a_masked_array_is_refused_by_name_with_and_without_a_batch() -> None:
+    run, (parameters, inputs, targets) = compiled("simple"), arguments(batch=1)
+    masked = {**parameters, "W_h": np.ma.masked_array(parameters["W_h"])}
+    for one in (inputs, inputs[0]):
+        with pytest.raises(DataError, match="parameter W_h: expected an array without a mask"):
+            run.value_and_grad(masked, one, targets if one.ndim == 3 else targets[0])
+
+
+def test_a_damaged_cache_is_compiled_anew(tmp_path: Path) -> None:
+    environment = os.environ | {storage.VARIABLE: str(tmp_path)}
+    run_alone(environment)
+    files = [*tmp_path.glob("__pycache__/*.nbi"), *tmp_path.glob("__pycache__/*.nbc")]
+    assert len(files) >= 2
+    for file in files:
+        file.write_bytes(b"")
+    run_alone(environment)
+    assert all(file.stat().st_size for file in tmp_path.glob("__pycache__/*.nb?"))
+
+
+def run_alone(environment: dict[str, str]) -> None:
+    """Take one gradient in a process of its own."""
+    code = ("import numpy as np, rnnsym; network = rnnsym.Network(rnnsym.cells['simple']); "
+            "p = {k: np.ones(s) for k, s in network.shapes(d=1, n=1, k=1).items()}; "
+            "rnnsym.compile(network, backend='numba').value_and_grad(p, np.ones((1, 2, 1)), np.ones((1, 1)))")
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_where_compiling_is_switched_off_numpy_stands_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numba.core.config.DISABLE_JIT", 1)
+    with pytest.warns(BackendWarning, match="is switched off"):
+        assert rnnsym.compile(ALL["simple"](), backend="numba").backend == "numpy"
+
+
+def test_a_folder_in_the_place_of_a_file_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(os, "replace", refuse_once(os.replace))
+    assert storage.cached_module("text = 2", "second").text == 2
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def refuse_once(replace: Any) -> Any:
+    """Fail as a full disk does, the first time."""
+    calls: list[int] = []
+
+    def maybe(*paths: Any) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise IsADirectoryError
+        replace(*paths)
+
+    return maybe

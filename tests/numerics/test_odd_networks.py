@@ -53,3 +53,11 @@ def test_what_is_no_network_backend_or_switch_is_refused() -> None:
             compile_network(*arguments)
         refused += 1
     assert refused == 5
+
+
+def test_a_constant_called_direct_is_a_constant() -> None:
+    texts = [f"{name} = 0.5\nh = tanh(x @ W + {name} * h_prev)" for name in ("direct", "a")]
+    named, plain = (Network(Cell.from_equations("own", text), "yhat = h @ V", "squared_error") for text in texts)
+    parameters = {name: np.full(shape, 0.3) for name, shape in plain.shapes(d=4, n=3, k=1).items()}
+    arguments = parameters, np.ones((2, 2, 4)), np.ones((2, 1))
+    assert compile_network(named).value_and_grad(*arguments)[0] == compile_network(plain).value_and_grad(*arguments)[0]

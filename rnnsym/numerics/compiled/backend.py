@@ -23,7 +23,9 @@ def without_numba() -> str:
     except ImportError as error:  # such as one that asks for another NumPy
         fault = f"cannot be loaded ({error})"
     else:
-        return ""
+        if not import_module("numba.core.config").DISABLE_JIT:
+            return ""
+        fault = "is switched off (NUMBA_DISABLE_JIT)"
     return (f"numba {fault}, so NumPy computes this network, with the same numbers but more slowly: "
             "pip install 'rnnsym[fast]' installs numba")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 HEAD = '''
 import math
 import threading
+from pathlib import Path
 
 import numpy as np
 from numba import njit, types
@@ -67,7 +68,13 @@ class Entry:
         """Compile the function, once."""
         with self.lock:
             if self.compiled is None:
-                self.compiled = njit(self.signature, cache=True, error_model="numpy", nogil=True)(self.function)
+                compiler = njit(self.signature, cache=True, error_model="numpy", nogil=True)
+                try:
+                    self.compiled = compiler(self.function)
+                except Exception:  # a damaged file of the cache; what fails for another reason fails again
+                    for damaged in Path(__file__).parent.glob(f"__pycache__/{Path(__file__).stem}.*"):
+                        damaged.unlink(missing_ok=True)
+                    self.compiled = compiler(self.function)
             return self.compiled
 
 

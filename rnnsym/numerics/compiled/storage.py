@@ -38,7 +38,10 @@ def cached_module(source: str, versions: str) -> ModuleType:
 
 
 def _loaded(name: str, source: str) -> ModuleType:
-    path = _written(cache_folder(), name, source)
+    try:
+        path = _written(cache_folder(), name, source)
+    except OSError:  # a full disk, or a folder where the file should be
+        path = _written(_temporary(), name, source)
     loader = _FileLoader(source, path)
     module = importlib.util.module_from_spec(ModuleSpec(name, loader, origin=str(path)))
     module.__file__ = str(path)
@@ -72,9 +75,12 @@ def _written(folder: Path, name: str, source: str) -> Path:
     except OSError:
         pass  # what cannot be read is written anew
     handle, partial = tempfile.mkstemp(prefix=name, suffix=".partial", dir=folder)
-    with os.fdopen(handle, "wb") as file:
-        file.write(text)
-    os.replace(partial, path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text)
+        os.replace(partial, path)
+    finally:
+        Path(partial).unlink(missing_ok=True)
     return path
 
 
