@@ -38,12 +38,15 @@ class Backend:
     ``checkpointed`` does the same for a way back that keeps few states, None where there is none. ``forms`` says
     whether calls of small sizes run code of their own in Python's numbers (``numerics.forms``). ``obstacle()`` says why
     it cannot compute here, nothing where it can; then the first backend stands in for it, with that as a warning.
+    ``direct`` says whether its functions may have one of that name, for arguments that fit as they come:
+    ``direct(parameters, inputs, targets)`` returns what ``value_and_grad`` does, None for what does not fit.
     """
 
     name: str
     make: Make
     checkpointed: Make | None = None
     forms: bool = False
+    direct: bool = False
     obstacle: Callable[[], str] = lambda: ""
 
 
@@ -59,6 +62,6 @@ def _numpy_checkpointed(graph: StepGraph) -> tuple[str, Functions]:
 
 _entries = (
     Backend("numpy", _numpy, _numpy_checkpointed, forms=True),
-    Backend("numba", compiled_module, obstacle=without_numba),
+    Backend("numba", compiled_module, direct=True, obstacle=without_numba),
 )
 backends: Mapping[str, Backend] = MappingProxyType({one.name: one for one in _entries})

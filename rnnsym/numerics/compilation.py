@@ -199,7 +199,7 @@ class CompiledNetwork:
     @cached_property
     def _direct(self) -> Callable[..., Any] | None:
         """A backend's own way for arguments that fit as they come; its answer None says that they do not."""
-        return getattr(self._functions, "direct", None)
+        return getattr(self._functions, "direct", None) if backends[self.backend].direct else None
 
     @cached_property
     def _forms(self) -> Forms:
