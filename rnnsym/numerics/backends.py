@@ -36,9 +36,10 @@ class Backend:
     """How a network is computed: ``make`` returns the source, readable and complete, and its functions.
 
     ``checkpointed`` does the same for a way back that keeps few states, None where there is none. ``forms`` says
-    whether calls of small sizes run code of their own in Python's numbers (``numerics.forms``), ``direct`` whether its
-    functions have one of this name for arrays that fit as they come. ``obstacle()`` says why
+    whether calls of small sizes run code of their own in Python's numbers (``numerics.forms``). ``obstacle()`` says why
     it cannot compute here, nothing where it can; then the first backend stands in for it, with that as a warning.
+    ``direct`` says whether its functions may have one of that name, for arguments that fit as they come:
+    ``direct(parameters, inputs, targets)`` returns what ``value_and_grad`` does, None for what does not fit.
     """
 
     name: str

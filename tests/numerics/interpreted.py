@@ -43,6 +43,9 @@ def interpreted(source: str) -> ModuleType:
     numba, extending = ModuleType("numba"), ModuleType("numba.extending")
     numba.__dict__.update(njit=njit, types=MagicMock())
     extending.__dict__.update(intrinsic=intrinsic)
-    inner = {f"numba.{name}": MagicMock() for name in ("core", "core.cgutils", "core.imputils", "np", "np.arrayobj")}
-    with patch.dict(sys.modules, {"numba": numba, "numba.extending": extending, **inner}):
+    errors = ModuleType("numba.core.errors")
+    errors.__dict__.update(NumbaError=type("NumbaError", (Exception,), {}))
+    inner: dict[str, Any] = {
+        f"numba.{name}": MagicMock() for name in ("core", "core.cgutils", "core.imputils", "np", "np.arrayobj")}
+    with patch.dict(sys.modules, {"numba": numba, "numba.extending": extending, **inner, errors.__name__: errors}):
         return load_source("interpreted", source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import subprocess
@@ -16,9 +17,10 @@ import pytest
 from compared_networks import AGREEMENT, ALL, difference, differences
 
 import rnnsym
-from rnnsym.errors import BackendWarning, DataError
+from rnnsym.errors import DataError, OutputError
 from rnnsym.numerics.compilation import CompiledNetwork
 from rnnsym.numerics.compiled import storage
+from rnnsym.numerics.compiled.helpers import HEAD
 
 pytest.importorskip("numba")
 
@@ -79,6 +81,9 @@ def test_what_fits_as_it_is_goes_straight_to_the_compiled_function() -> None:
         "not contiguous": (parameters, inputs.swapaxes(0, 1).copy().swapaxes(0, 1), targets),
         "a list": (parameters, inputs.tolist(), targets),
         "a mask": (parameters, np.ma.masked_array(inputs, inputs > 1), targets),
+        "a mask without batch axis": (parameters, np.ma.masked_array(inputs[0], inputs[0] > 1), targets[0]),
+        "objects": (parameters, inputs.astype(object), targets),
+        "another order of bytes": (parameters, inputs.astype(">f8"), targets),
         "a parameter too few": ({key: parameters[key] for key in list(parameters)[1:]}, inputs, targets),
         "another name": ({**{key: parameters[key] for key in list(parameters)[1:]}, "W": inputs[0]}, inputs, targets),
         "a target out of range": (parameters, inputs, targets + 1.0),
@@ -101,6 +106,17 @@ def test_arguments_that_do_not_fit_are_refused_as_by_numpy(change: Any, message:
         run = rnnsym.compile(ALL["simple"](), backend=backend)
         with pytest.raises(DataError, match=message):
             run.value_and_grad(*change(*arguments()))
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("batch", [True, False])
+def test_a_mask_is_refused_wherever_it_is(place: int, batch: bool) -> None:
+    parameters, inputs, targets = arguments()
+    given: list[Any] = [parameters, inputs, targets] if batch else [parameters, inputs[0], targets[0]]
+    given[place] = parameters | {"b": np.ma.masked_array(parameters["b"], mask=True)} if place == 0 else \
+        np.ma.masked_array(given[place], mask=True)
+    with pytest.raises(DataError, match="mask"):
+        compiled("simple").value_and_grad(*given)
 
 
 def test_an_overflow_is_named() -> None:
@@ -174,6 +190,66 @@ def test_another_process_finds_what_was_compiled(folder: Path) -> None:
     assert (hits, misses) == ("1", "0")
 
 
+SMALL = HEAD + """
+
+@entry(types.float64(types.float64))
+def gradient(a):
+    return 2.0 * a
+"""
+
+
+def fresh(source: str = SMALL) -> Any:
+    """A small module that looks into its cache again, as another process does."""
+    module: Any = storage.cached_module(source, "small")
+    del sys.modules[module.__name__]
+    return module
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+@pytest.mark.parametrize("damage", [b"", b"\x80\x05half", b"no pickle at all", None])
+def test_damaged_machine_code_is_compiled_anew(ending: str, damage: bytes | None, tmp_path: Path,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(storage.VARIABLE, str(tmp_path))
+    assert fresh().gradient(4.0) == 8.0
+    path, = tmp_path.glob(f"__pycache__/*.{ending}")
+    path.write_bytes(path.read_bytes()[:-40] if damage is None else damage)
+    assert fresh().gradient(4.0) == 8.0
+    again = fresh().gradient.ready()
+    assert sum(again.stats.cache_hits.values()) == 1
+
+
+def test_machine_code_that_cannot_be_read_nor_written_is_made_without_a_cache(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(storage.VARIABLE, str(tmp_path))
+    fresh().gradient.ready()
+    path, = tmp_path.glob("__pycache__/*.nbi")
+    path.unlink()
+    path.mkdir()
+    assert fresh().gradient(4.0) == 8.0
+
+
+def test_a_folder_under_the_name_of_a_file_sends_it_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(storage.VARIABLE, str(tmp_path))
+    path = Path(str(fresh("VALUE = 3\n").__file__))
+    path.unlink()
+    path.mkdir()
+    again = fresh("VALUE = 3\n")
+    assert again.VALUE == 3
+    assert Path(str(again.__file__)).parent != tmp_path
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_named_and_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setenv(storage.VARIABLE, str(tmp_path))
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OutputError, match=r"No space left on device.*RNNSYM_CACHE"):
+        storage.cached_module("VALUE = 4\n", "full")
+    assert list(tmp_path.iterdir()) == list(storage._temporary().glob("*.partial")) == []
+
+
 def test_a_file_that_was_changed_is_written_anew_and_does_not_run(tmp_path: Path,
                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(storage.VARIABLE, str(tmp_path / "cache"))
@@ -211,58 +287,3 @@ def test_a_folder_that_cannot_be_made_is_replaced(tmp_path: Path, monkeypatch: p
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(storage.VARIABLE, str(tmp_path / "file" / "cache"))
     assert storage.cache_folder().is_dir()
-
-
-def test_a_masked_array_is_refused_by_name_with_and_without_a_batch() -> None:
-    run, (parameters, inputs, targets) = compiled("simple"), arguments(batch=1)
-    masked = {**parameters, "W_h": np.ma.masked_array(parameters["W_h"])}
-    for one in (inputs, inputs[0]):
-        with pytest.raises(DataError, match="parameter W_h: expected an array without a mask"):
-            run.value_and_grad(masked, one, targets if one.ndim == 3 else targets[0])
-
-
-def test_a_damaged_cache_is_compiled_anew(tmp_path: Path) -> None:
-    environment = os.environ | {storage.VARIABLE: str(tmp_path)}
-    run_alone(environment)
-    files = [*tmp_path.glob("__pycache__/*.nbi"), *tmp_path.glob("__pycache__/*.nbc")]
-    assert len(files) >= 2
-    for file in files:
-        file.write_bytes(b"")
-    run_alone(environment)
-    assert all(file.stat().st_size for file in tmp_path.glob("__pycache__/*.nb?"))
-
-
-def run_alone(environment: dict[str, str]) -> None:
-    """Take one gradient in a process of its own."""
-    code = ("import numpy as np, rnnsym; network = rnnsym.Network(rnnsym.cells['simple']); "
-            "p = {k: np.ones(s) for k, s in network.shapes(d=1, n=1, k=1).items()}; "
-            "rnnsym.compile(network, backend='numba').value_and_grad(p, np.ones((1, 2, 1)), np.ones((1, 1)))")
-    command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-def test_where_compiling_is_switched_off_numpy_stands_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("numba.core.config.DISABLE_JIT", 1)
-    with pytest.warns(BackendWarning, match="is switched off"):
-        assert rnnsym.compile(ALL["simple"](), backend="numba").backend == "numpy"
-
-
-def test_a_folder_in_the_place_of_a_file_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "cache_folder", lambda: tmp_path)
-    monkeypatch.setattr(os, "replace", refuse_once(os.replace))
-    assert storage.cached_module("text = 2", "second").text == 2
-    assert not list(tmp_path.glob("*.partial"))
-
-
-def refuse_once(replace: Any) -> Any:
-    """Fail as a full disk does, the first time."""
-    calls: list[int] = []
-
-    def maybe(*paths: Any) -> None:
-        calls.append(1)
-        if len(calls) == 1:
-            raise IsADirectoryError
-        replace(*paths)
-
-    return maybe

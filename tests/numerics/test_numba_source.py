@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import warnings
 from functools import cache
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import mpmath
@@ -139,12 +141,32 @@ def test_tanh_keeps_the_sign_of_zero_and_of_every_argument() -> None:
 
 
 def test_numpy_stands_in_for_numba_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnsym.numerics.compiled.backend.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "numba", None)
     network = rnnsym.Network(rnnsym.cells["simple"])
     with pytest.warns(BackendWarning, match=r"pip install 'rnnsym\[fast\]'"):
         run = rnnsym.compile(network, backend="numba")
     assert run.backend == "numpy"
     assert run == rnnsym.compile(network)
+
+
+def test_numpy_stands_in_for_numba_that_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    numba = ModuleType("numba")
+    numba.__dict__.update(config=SimpleNamespace(DISABLE_JIT=1))
+    monkeypatch.setitem(sys.modules, "numba", numba)
+    with pytest.warns(BackendWarning, match="numba is switched off, so NumPy computes .* unset NUMBA_DISABLE_JIT"):
+        assert rnnsym.compile(rnnsym.Network(rnnsym.cells["simple"]), backend="numba").backend == "numpy"
+
+
+def test_a_constant_may_be_called_as_the_functions_of_numba_are() -> None:
+    cell = "direct = 0.5\nNumbaError = 0.25\nh = tanh(direct * W @ x + NumbaError * U @ h_prev)"
+    network = rnnsym.Network(rnnsym.Cell.from_equations("constant", cell), "yhat = sigmoid(V @ h + b_y)")
+    shapes, random = network.shapes(d=2, n=3, k=1), np.random.default_rng(0)
+    parameters = {key: random.normal(size=shape) for key, shape in shapes.items()}
+    inputs, targets = random.normal(size=(2, 4, 2)), random.uniform(size=(2, 1))
+    loss, gradients = rnnsym.compile(network).value_and_grad(parameters, inputs, targets)
+    found = interpreted(numba_source(graph_of(network))).direct(parameters, inputs, targets)
+    assert abs(found[0] - loss) <= AGREEMENT
+    assert all(np.abs(found[1][key] - one).max() <= AGREEMENT for key, one in gradients.items())
 
 
 def test_other_backends_are_unknown() -> None:

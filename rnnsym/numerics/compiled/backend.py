@@ -17,17 +17,18 @@ PACKAGES = ("rnnsym", "numba", "llvmlite", "numpy")
 def without_numba() -> str:
     """Say why numba cannot compute a network, and what does instead; nothing where it can."""
     try:
-        import_module("numba")
+        numba = import_module("numba")
     except ModuleNotFoundError as error:
         fault = "is not installed" if error.name == "numba" else f"cannot be loaded ({error})"
     except ImportError as error:  # such as one that asks for another NumPy
         fault = f"cannot be loaded ({error})"
     else:
-        if not import_module("numba.core.config").DISABLE_JIT:
-            return ""
-        fault = "is switched off (NUMBA_DISABLE_JIT)"
-    return (f"numba {fault}, so NumPy computes this network, with the same numbers but more slowly: "
-            "pip install 'rnnsym[fast]' installs numba")
+        return _stands_in("is switched off", "unset NUMBA_DISABLE_JIT") if numba.config.DISABLE_JIT else ""
+    return _stands_in(fault, "pip install 'rnnsym[fast]' installs numba")
+
+
+def _stands_in(fault: str, remedy: str) -> str:
+    return f"numba {fault}, so NumPy computes this network, with the same numbers but more slowly: {remedy}"
 
 
 def compiled_module(graph: StepGraph) -> tuple[str, ModuleType]:

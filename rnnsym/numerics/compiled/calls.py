@@ -38,14 +38,14 @@ class CallCode:
         yield "    try:"
         yield from (f'        {self.names(p)} = parameters["{p.name}"]' for p in parameters)
         kinds = " is ".join(f"type({one})" for one in (*self.setting.parameters, "inputs", "targets"))
-        yield f"        if not ({kinds} is np.ndarray):"  # a mask would be overlooked, or have no type of numba's
+        yield f"        if not ({kinds} is np.ndarray):"  # a mask would be overlooked, or have no type
         yield "            return None"
         yield from (f"        {self.setting.gradient(p)} = np.empty({self.names(p)}.shape)" for p in parameters)
         nothing = {start: f"NOTHING_{1 + s.rank}" for s, start in self.entries.starts.items()}
         nothing |= {name: empty for name, (empty, _) in self._empty_outputs().items()} | {"lengths": "NO_LENGTHS"}
         arguments = (nothing.get(one, one) for one in self.entries.arguments("gradient"))
         yield f"        value, check = (gradient.compiled or gradient.ready())({', '.join(arguments)})"
-        yield "    except (KeyError, AttributeError, TypeError, ValueError):"
+        yield "    except (KeyError, AttributeError, TypeError, ValueError, NumbaError):"
         yield "        return None"
         yield "    if check != 0.0:"
         yield "        return None"

@@ -5,11 +5,11 @@ from __future__ import annotations
 HEAD = '''
 import math
 import threading
-from pathlib import Path
 
 import numpy as np
 from numba import njit, types
 from numba.core.cgutils import unpack_tuple
+from numba.core.errors import NumbaError
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
@@ -65,17 +65,28 @@ class Entry:
                               for one in arguments))
 
     def ready(self):
-        """Compile the function, once."""
+        """Compile the function, once; a damaged file of the cache gives way to a new one."""
         with self.lock:
             if self.compiled is None:
-                compiler = njit(self.signature, cache=True, error_model="numpy", nogil=True)
                 try:
-                    self.compiled = compiler(self.function)
-                except Exception:  # a damaged file of the cache; what fails for another reason fails again
-                    for damaged in Path(__file__).parent.glob(f"__pycache__/{Path(__file__).stem}.*"):
-                        damaged.unlink(missing_ok=True)
-                    self.compiled = compiler(self.function)
+                    self.compiled = self.made()
+                except OSError:  # the cache can be neither read nor written
+                    self.compiled = self.made(cache=False)
+                except Exception:  # what unpickling a damaged file raises may be anything
+                    self.compiled = self.made_anew()
             return self.compiled
+
+    def made(self, cache=True):
+        """Return the compiled function, with the cache or without."""
+        return njit(self.signature, cache=cache, error_model="numpy", nogil=True)(self.function)
+
+    def made_anew(self):
+        """Empty what the cache has of the function, and compile it."""
+        try:
+            njit(cache=True)(self.function).recompile()  # of no signature yet: it empties the index
+            return self.made()
+        except (OSError, RuntimeError):  # RuntimeError: no folder for a cache
+            return self.made(cache=False)
 
 
 def entry(signature):

@@ -12,8 +12,8 @@ from rnnsym.numerics.compiled.functions import SOURCES
 from rnnsym.numerics.identifiers import Identifiers
 
 OWN_WORDS = (
-    "unpack_tuple", "impl_ret_borrowed", "make_array", "populate_array",
-    "plain", "seen_as",
+    "unpack_tuple", "impl_ret_borrowed", "make_array", "populate_array", "NumbaError",
+    "seen_as",
     "misfit", "content",
     "SUM", "sum_of", "within", "direct", "value", "check",
     "INSIDE", "starts", "ends", "outside", "states", "outputs",

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 import rnnsym.numerics.loading as loading
+from rnnsym.errors import OutputError
 
 VARIABLE = "RNNSYM_CACHE"
 _loading = threading.Lock()
@@ -38,10 +39,7 @@ def cached_module(source: str, versions: str) -> ModuleType:
 
 
 def _loaded(name: str, source: str) -> ModuleType:
-    try:
-        path = _written(cache_folder(), name, source)
-    except OSError:  # a full disk, or a folder where the file should be
-        path = _written(_temporary(), name, source)
+    path = _placed(name, source)
     loader = _FileLoader(source, path)
     module = importlib.util.module_from_spec(ModuleSpec(name, loader, origin=str(path)))
     module.__file__ = str(path)
@@ -66,6 +64,19 @@ class _FileLoader(loading.SourceLoader):
         return self.source_to_code(self.get_source(fullname), str(self._path))
 
 
+def _placed(name: str, source: str) -> Path:
+    """Return the file with this text: in the cache, or where it cannot be written there, in a temporary folder."""
+    try:
+        return _written(cache_folder(), name, source)
+    except OSError:  # a full disk, or a folder under the file's name
+        pass
+    try:
+        return _written(_temporary(), name, source)
+    except OSError as error:
+        raise OutputError(f"the numba backend keeps its modules as files, and neither its cache nor a temporary folder "
+                          f"takes one ({error}): make room, or set {VARIABLE} to a folder of your own") from error
+
+
 def _written(folder: Path, name: str, source: str) -> Path:
     """Return the file with this text, written anew, whole or not at all, unless it is there."""
     path, text = folder / f"{name}.py", source.encode()
@@ -79,8 +90,9 @@ def _written(folder: Path, name: str, source: str) -> Path:
         with os.fdopen(handle, "wb") as file:
             file.write(text)
         os.replace(partial, path)
-    finally:
-        Path(partial).unlink(missing_ok=True)
+    except BaseException:
+        os.unlink(partial)
+        raise
     return path
 
 
