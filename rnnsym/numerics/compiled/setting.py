@@ -22,7 +22,7 @@ OWN_WORDS = (
     "by_sequences", "turned_steps", "shifted_steps", "begin", "clear", "lay", "lay_turned", "hand_on",
     "hand_on_turned", "add_to", "block_of", "output_weights", "gradient", "mean_loss", "output", "forward_decode",
     "backward", "backward_decode", "forward_turned", "backward_turned", "loss_of", "backward_readout", "MANY",
-    "FEW_ROWS", "BLOCK", "LEAST_ROWS", "array", "OPTIONS", "PRODUCT", "started", "Entry", "entry", "threading", "Path",
+    "FEW_ROWS", "BLOCK", "LEAST_ROWS", "array", "OPTIONS", "PRODUCT", "started", "Entry", "entry", "threading",
     "NO_LENGTHS", "NOTHING_1", "NOTHING_2", "NOTHING_3", "encoded", "every", "found", "ordered", "ordered_turned",
     "at", "row", "log1p", *SOURCES,
 )
