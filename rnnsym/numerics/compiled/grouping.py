@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnnsym.calculus.notation import Adjoint
+from rnnsym.errors import DerivationError
 from rnnsym.model.expressions import Expression, Named
 from rnnsym.numerics.compiled.components import SHIFTED
 from rnnsym.numerics.compiled.operations import (
@@ -98,7 +99,11 @@ def loop_shape(operation: Operation) -> tuple[Any, ...] | None:
 def in_order(names: Iterable[Any], operations: Iterable[Operation]) -> tuple[Any, ...]:
     """Return quantities in the order in which they are made."""
     order = [target for one in operations for target in targets(one)]
-    return tuple(sorted(names, key=order.index))
+    wanted = tuple(names)
+    if not set(wanted) <= set(order):
+        raise DerivationError("the numba backend finds no order for the sums of products of this network: "
+                              "use backend='numpy'")
+    return tuple(sorted(wanted, key=order.index))
 
 
 def scheduled(operations: Iterable[Operation]) -> list[Operation]:
