@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnsym.dynamics import lessons
 from rnnsym.dynamics.lessons import (
     LAGS,
     LEARNT,
@@ -19,7 +18,6 @@ from rnnsym.dynamics.lessons import (
     curriculum,
     longest_lag,
     read_outcomes,
-    share_of_chance,
     starts,
     take,
     take_all,
@@ -119,4 +117,3 @@ def test_the_committed_table_holds_the_whole_curriculum_and_one_entry_trains_to_
 
 def test_starts_and_lags_cover_the_curriculum() -> None:
     assert len(curriculum()) == 3 * len(starts) * len(LAGS)
-    assert share_of_chance.__module__ == lessons.__name__
