@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnsym.dynamics.numbers import whole
 from rnnsym.errors import DataError
 
 
@@ -109,10 +110,3 @@ def padded(sequences: Any, targets: Any) -> Batch:
     for row, one in zip(inputs, arrays, strict=True):
         row[: len(one)] = one
     return Batch(inputs, np.asarray(targets), lengths)
-
-
-def whole(name: str, value: Any, least: int) -> int:
-    """Return a whole number from ``least`` on, or raise DataError."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise DataError(f"{name}: expected a whole number from {least}, but it is {value!r:.80}")
-    return int(value)

@@ -12,6 +12,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnsym.dynamics.numbers import nonnegative, positive
 from rnnsym.errors import DataError
 from rnnsym.numerics.arrays import as_floats
 
@@ -56,7 +57,7 @@ def clip_by_norm(gradients: Any, threshold: float, epsilon: float = 0.0) -> Any:
     >>> clip_by_norm([3.0, 4.0], 1.0)
     array([0.6, 0.8])
     """
-    most, small = positive("threshold", threshold), _nonnegative("epsilon", epsilon)
+    most, small = positive("threshold", threshold), nonnegative("epsilon", epsilon)
     found, norm = _arrays(gradients), global_norm(gradients)
     factor = most / (norm + small) if norm + small > 0 else 1.0
     if factor >= 1.0:
@@ -96,18 +97,3 @@ def _arrays(gradients: Any) -> dict[str, Float]:
 
 def _like(given: Any, arrays: dict[str, Float]) -> Any:
     return arrays if isinstance(given, Mapping) else arrays[""]
-
-
-def positive(name: str, value: Any) -> float:
-    """Return a number above 0, or raise DataError."""
-    found = as_floats(name, value)
-    if found.ndim or found <= 0:
-        raise DataError(f"{name}: expected a number above 0, but it is {value!r:.80}")
-    return float(found)
-
-
-def _nonnegative(name: str, value: Any) -> float:
-    found = as_floats(name, value)
-    if found.ndim or found < 0:
-        raise DataError(f"{name}: expected a number from 0, but it is {value!r:.80}")
-    return float(found)

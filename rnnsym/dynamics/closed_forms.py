@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnsym.dynamics.numbers import nonnegative, number, positive, whole
 from rnnsym.errors import DataError
 from rnnsym.numerics.arrays import as_floats
 
@@ -53,7 +54,7 @@ def gaussian_product(n: int, steps: int, gain: float = 1.0) -> LogNorm:
     """
     from scipy.special import polygamma, psi
 
-    size, length, scale = _whole("n", n), _whole("steps", steps), _positive("gain", gain)
+    size, length, scale = whole("n", n, 1), whole("steps", steps, 1), positive("gain", gain)
     one = 0.5 * (math.log(2.0) + float(psi(size / 2)) - math.log(size)) + math.log(scale)
     return LogNorm(length * one, length * float(polygamma(1, size / 2)) / 4)
 
@@ -98,7 +99,7 @@ def mean_field(gain: float, input_variance: float = 0.0) -> MeanField:
     >>> round(found.variance, 5), round(found.growth, 5), round(found.rate, 5)
     (2.12147, 1.36267, 0.15472)
     """
-    scale, added = _positive("gain", gain), _nonnegative("input_variance", input_variance)
+    scale, added = positive("gain", gain), nonnegative("input_variance", input_variance)
     variance = _stationary_variance(scale, added)
     return MeanField(variance, scale**2 * _expected(lambda z: np.cosh(math.sqrt(variance) * z) ** -4.0))
 
@@ -144,7 +145,7 @@ def forget_gate_product(biases: Any, steps: int) -> Float:
     >>> [f"{value:.1e}" for value in np.exp(forget_gate_product([0.0, 1.0], 100))]
     ['7.9e-31', '2.5e-14']
     """
-    return np.asarray(-_whole("steps", steps) * np.logaddexp(0.0, -as_floats("biases", biases)))
+    return np.asarray(-whole("steps", steps, 1) * np.logaddexp(0.0, -as_floats("biases", biases)))
 
 
 def latches(weight: float, bias: float) -> bool:
@@ -156,7 +157,7 @@ def latches(weight: float, bias: float) -> bool:
     >>> latches(2.0, 0.5), latches(2.0, 0.6), latches(0.9, 0.0)
     (True, False, False)
     """
-    return abs(_number("bias", bias)) < latch_bias(weight)
+    return abs(number("bias", bias)) < latch_bias(weight)
 
 
 def latch_bias(weight: float) -> float:
@@ -167,7 +168,7 @@ def latch_bias(weight: float) -> float:
     >>> round(latch_bias(2.0), 6)
     0.53284
     """
-    own = _number("weight", weight)
+    own = number("weight", weight)
     if own <= 1.0:
         return 0.0
     root = math.sqrt(1.0 - 1.0 / own)
@@ -182,8 +183,8 @@ def tanh_decay(start: float, steps: int) -> float:
     >>> round(tanh_decay(1.0, 100), 14)
     0.00159200408637
     """
-    state, product = _number("start", start), 1.0
-    for _ in range(_whole("steps", steps)):
+    state, product = number("start", start), 1.0
+    for _ in range(whole("steps", steps, 1)):
         product /= math.cosh(state) ** 2
         state = math.tanh(state)
     return product
@@ -198,32 +199,5 @@ def wall_rate(weight: float, state: float) -> float:
     >>> round(wall_rate(4.0, 0.0), 12)
     0.0
     """
-    own, at = _positive("weight", weight), _number("state", state)
+    own, at = positive("weight", weight), number("state", state)
     return math.log(own) - float(np.logaddexp(0.0, -at)) - float(np.logaddexp(0.0, at))
-
-
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise DataError(f"{name}: expected a whole number from 1, but it is {value!r:.80}")
-    return int(value)
-
-
-def _number(name: str, value: Any) -> float:
-    array = as_floats(name, value)
-    if array.ndim:
-        raise DataError(f"{name}: expected a number, but it is {value!r:.80}")
-    return float(array)
-
-
-def _positive(name: str, value: Any) -> float:
-    found = _number(name, value)
-    if found <= 0:
-        raise DataError(f"{name}: expected a number above 0, but it is {value!r:.80}")
-    return found
-
-
-def _nonnegative(name: str, value: Any) -> float:
-    found = _number(name, value)
-    if found < 0:
-        raise DataError(f"{name}: expected a number from 0, but it is {value!r:.80}")
-    return found

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsym.dynamics.clipping import positive
+from rnnsym.dynamics.numbers import positive
 from rnnsym.errors import DataError
 from rnnsym.numerics.arrays import as_floats
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsym.dynamics.batches import whole
 from rnnsym.dynamics.closed_forms import mean_field
+from rnnsym.dynamics.numbers import whole
 from rnnsym.errors import DataError
 
 Float = NDArray[np.float64]

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rnnsym.dynamics.clipping import positive
+from rnnsym.dynamics.numbers import positive
 from rnnsym.errors import DataError
 
 

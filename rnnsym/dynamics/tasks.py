@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnsym.dynamics.batches import Batch, Drawn, whole
+from rnnsym.dynamics.batches import Batch, Drawn
+from rnnsym.dynamics.numbers import whole
 from rnnsym.errors import DataError
 from rnnsym.model.cells import Cell
 from rnnsym.model.networks import Network

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from rnnsym.dynamics.batches import Batch, Batches, whole
+from rnnsym.dynamics.batches import Batch, Batches
 from rnnsym.dynamics.clipping import clip_by_norm, clip_by_value, global_norm
 from rnnsym.dynamics.courses import Course, load_course, save_course
+from rnnsym.dynamics.numbers import whole
 from rnnsym.dynamics.optimisers import Adam, Optimiser
 from rnnsym.dynamics.schedules import Constant, Schedule
 from rnnsym.errors import NotFiniteError

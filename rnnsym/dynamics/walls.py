@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsym.dynamics.batches import whole
 from rnnsym.dynamics.clipping import clip_by_norm
+from rnnsym.dynamics.numbers import whole
 from rnnsym.errors import DataError
 
 Float = NDArray[np.float64]
