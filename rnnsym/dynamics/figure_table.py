@@ -25,7 +25,7 @@ class FigureEntry:
     """One figure: its name on the command line, what it shows, and how it is drawn for a network and a seed.
 
     ``obstacle`` says why a network has no such figure; nothing where it has one. A figure that shows networks of its
-    own, whatever the user's is, is not ``of_network``.
+    own, whatever the user's is, is not ``of_network``. The label of a drawn figure says what is seen on it.
     """
 
     name: str
