@@ -1,4 +1,7 @@
-"""What is seen on a figure, in words and numbers: its caption, and its text for those who do not see it."""
+"""What is seen on a figure, in words and numbers: its caption, and its text for those who do not see it.
+
+Names stand between backticks, so that a page can spell them as formulas.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,8 @@ import numpy as np
 
 from rnnsym.dynamics.studies import ContributionStudy, ProductStudy
 from rnnsym.dynamics.unrolled_scene import Scene
+from rnnsym.dynamics.unrolled_texts import DOTS
 from rnnsym.model.networks import Network
-from rnnsym.writing.plain import plain
-from rnnsym.writing.spelling import spell
 
 ORDINARY = 2  # decades from 1 up to which a number is written out
 _raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -24,19 +26,18 @@ ARROWS = {
 }
 
 
-def describe_products(scalar: ProductStudy, matrix: ProductStudy, weight: str) -> str:
+def describe_products(scalar: ProductStudy, matrix: ProductStudy, weight: str = "W") -> str:
     """Return how large the median norm of the product of all step Jacobians is, for one unit and for many."""
     steps, count = scalar.draws.steps, scalar.draws.count
-    name = plain(spell(weight)) if weight else "W"
     parts = [
         f"Over {steps} steps the norm of the product of the step Jacobians (median of {count} draws) comes to, with "
-        f"one unit: {_ends(scalar, f'|{name[:1].lower()}{name[1:]}|')}; "
-        f"with {matrix.size} units: {_ends(matrix, f'ρ({name})')}."
+        f"one unit: {_ends(scalar, f'|`{weight[:1].lower()}{weight[1:]}`|')}; "
+        f"with {matrix.size} units: {_ends(matrix, f'ρ(`{weight}`)')}."
     ]
     if matrix.linear is not None:
         top = matrix.radii[-1]
         parts.append(f"Without the nonlinearity (dashed) it is {power(float(matrix.linear.middle[-1, -1]))} at "
-                     f"ρ({name}) = {top:g}.")
+                     f"ρ(`{weight}`) = {top:g}.")
     return " ".join(parts)
 
 
@@ -48,25 +49,26 @@ def _ends(study: ProductStudy, name: str) -> str:
 
 def describe_contributions(study: ContributionStudy, recent: int) -> str:
     """Return what the first step contributes beside the last, and what share the last ``recent`` steps have."""
-    name, last = plain(spell(study.parameter)), study.draws.steps
+    last = study.draws.steps
     lines = [f"{power(float(norms[0] - norms[-1]))} and {_percent(float(shares[recent]))} at ρ = {radius:g}"
              for norms, shares, radius in zip(study.norms.middle, study.shares.middle, study.radii, strict=True)]
-    return (f"The gradient of {name} is a sum over the steps at which it enters. What step 1 contributes, over what "
-            f"step {last} does, and the share of the last {recent} steps in the sum of all norms (medians of "
-            f"{study.draws.count} draws, n = {study.size}): {'; '.join(lines)}.")
+    return (f"The gradient of `{study.parameter}` is a sum over the steps at which it enters. What step 1 contributes, "
+            f"over what step {last} does, and the share of the last {recent} steps in the sum of all norms (medians "
+            f"of {study.draws.count} draws, n = {study.size}): {'; '.join(lines)}.")
 
 
 def describe_scene(scene: Scene, network: Network) -> str:
     """Return what an unrolled diagram shows: how many boxes, what enters, what leaves, what the arrows carry."""
     kinds = Counter(node.kind for node in scene.nodes)
     boxes = Counter(" ".join(node.lines) for node in scene.nodes if node.kind == "box")
-    states = listed(plain(spell(state.variable.name)) for loop in network.loops for state in loop.states)
+    states = listed(f"`{state.variable.name}`" for loop in network.loops for state in loop.states)
     drawn = {arrow.kind for arrow in scene.arrows}
     arrows = [words.format(states=states) for kind, words in ARROWS.items() if kind in drawn]
-    shown = listed(f"{count} of {name}" for name, count in boxes.items())
+    shown = listed(f"{count} {'box' if count == 1 else 'boxes'} “{name}”" for name, count in boxes.items())
     there = listed(f"{kinds[kind]} {kind if kinds[kind] == 1 else plural}"
                    for kind, plural in (("input", "inputs"), ("output", "outputs"), ("loss", "losses")) if kinds[kind])
-    return f"Time runs from left to right: boxes, {shown}, with {there}; {'; '.join(arrows) or 'there is one step'}."
+    dots = ", and dots for the steps between" if any(DOTS in node.lines for node in scene.nodes) else ""
+    return f"Steps from left to right{dots}: {shown}, {there}; {'; '.join(arrows) or 'there is one step'}."
 
 
 def listed(words: Iterable[str]) -> str:

@@ -87,7 +87,7 @@ def draw_gradient_products(network: Network, scalar: ProductStudy, matrix: Produ
             _label_ends(axes, _decades(study.norms.middle), study.radii, name, column=1 + NEAR, side="right")
         freeze_layout(figure)
     names = recurrent_weights(network)
-    figure.set_label(describe_products(scalar, matrix, names[0] if len(names) == 1 else ""))
+    figure.set_label(describe_products(scalar, matrix, names[0] if len(names) == 1 else "W"))
     return figure
 
 

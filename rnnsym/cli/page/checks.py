@@ -9,7 +9,7 @@ from rnnsym.cli.page.markup import listing, mark, section, table
 from rnnsym.evidence.reports import Report, Witness
 from rnnsym.writing.derivation import Derivation
 from rnnsym.writing.pages import html_text, inline_math, table_html
-from rnnsym.writing.prose import checks_section
+from rnnsym.writing.prose import checks_section, raised_powers
 
 HEADER = ("witness", "comparisons", "largest error", "allowed there", "why this much")
 
@@ -27,9 +27,10 @@ def checks_part(content: Content) -> str:
 
 
 def _witness(witness: Witness) -> tuple[str, ...]:
+    name = escape(raised_powers(witness.name))
     if not witness.comparisons:
-        return escape(witness.name), "0", "", "", "nothing was compared"
-    return (escape(witness.name), f"{witness.comparisons:,}", number(witness.error), number(witness.tolerance),
+        return name, "0", "", "", "nothing was compared"
+    return (name, f"{witness.comparisons:,}", number(witness.error), number(witness.tolerance),
             escape(witness.reason))
 
 
@@ -54,14 +55,11 @@ def _undecided(report: Report) -> str:
 
 def _visible(derivation: Derivation, report: Report) -> str:
     """Say how small an error would still be seen, for each gradient."""
-    known = {one.name for one in derivation.network.parameters}
-    names = {name: inline_math(derivation.style.spell_in_text(name)) if name in known else escape(name)
-             for name in report.minimum_detectable_error}
-    rows = [(names[name], number(value)) for name, value in report.minimum_detectable_error.items()]
-    if not rows:
-        return ""
-    text = "<p>An error in one entry of a gradient of ordinary size is seen from:</p>"
-    return text + table("Smallest error that is seen", ("gradient by", "error"), rows, numbers=(1,))
+    style, found = derivation.style, report.minimum_detectable_error
+    rows = [("the inputs" if name == "inputs" else inline_math(style.spell_in_text(name)), number(value))
+            for name, value in found.items()]
+    caption = "An error in one entry of a gradient of ordinary size is seen from"
+    return table(caption, ("gradient by", "error"), rows, numbers=(1,)) if rows else ""
 
 
 def _lines(derivation: Derivation) -> str:
@@ -70,5 +68,5 @@ def _lines(derivation: Derivation) -> str:
     if found is None or found.table is None:
         return ""
     style = derivation.style
-    return (f'<h3 id="lines">The lines of the derivation</h3><p>{html_text(found.text, style)}</p>'
-            f"{table_html(found.table, 'Checks of the lines', style)}")
+    lines = table_html(found.table, "Checks of the lines", style).replace("all hold", "all\N{NO-BREAK SPACE}hold")
+    return f'<h3 id="lines">The lines of the derivation</h3><p>{html_text(found.text, style)}</p>{lines}'

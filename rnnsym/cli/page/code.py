@@ -42,6 +42,6 @@ def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> 
     """Return the text from one place (line from 1, column from 0) to another."""
     (first, left), (last, right) = start, end
     if first == last:
-        return lines[first - 1][left:right]
+        return "".join(lines[first - 1:first])[left:right]
     whole = lines[first - 1][left:] if first <= len(lines) else ""
     return whole + "".join(lines[first:last - 1]) + (lines[last - 1][:right] if last <= len(lines) else "")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from rnnsym.cli.page.content import Content
 from rnnsym.cli.page.markup import counted, section
-from rnnsym.cli.page.opening import derived_sections
+from rnnsym.cli.page.opening import PROOF, derived_sections, proof_sections
 from rnnsym.writing.pages import references_html, section_body, section_html
 from rnnsym.writing.prose import check_summary, passed, reference_numbers
-
-PROOF = "proof"
 
 
 def derivation_part(content: Content) -> str:
@@ -25,11 +23,10 @@ def derivation_part(content: Content) -> str:
 def proof_part(content: Content) -> str:
     """Return the proof for every T; nothing where there is none."""
     derivation = content.derivation
-    found = [one for one in derivation.sections if one.key == PROOF]
     return "\n".join(
         section(PROOF, "The proof, for every T", section_body(one, derivation.style, reference_numbers(derivation)),
                 f"<p>{check_summary(one)}</p>")
-        for one in found
+        for one in proof_sections(derivation)
     )
 
 

@@ -8,11 +8,13 @@ from rnnsym.cli.page.content import Content
 from rnnsym.cli.page.figures import figure
 from rnnsym.cli.page.markup import section, table
 from rnnsym.cli.page.opening import own_figures
+from rnnsym.writing.layout import style_of
 
 
 def flow_part(content: Content) -> str:
     """Return the figures of gradient flow, why some are missing, and the explorer."""
-    drawn = [figure(one) for one in own_figures(content.pictures)]
+    style = style_of(content.derivation.network)
+    drawn = [figure(one, style) for one in own_figures(content.pictures)]
     missing = "".join(f"<p>{escape(one)}</p>" for one in content.undrawn)
     text = "" if not drawn else (
         "<p>The derivative of the last state by an earlier one is a product of one Jacobian a step: over many steps it "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+BROAD = 5  # columns from which a table rather scrolls than sets words below each other
 PASSED, FAILED = '<span class="passed">✓ passed</span>', '<span class="failed">✗ failed</span>'
 
 
@@ -27,8 +28,8 @@ def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]], *,
 
     head = "".join(cell("th", place, escape(word), ' scope="col"') for place, word in enumerate(header))
     body = "".join(f"<tr>{''.join(cell('td', place, one) for place, one in enumerate(line))}</tr>" for line in rows)
-    name = escape(caption)
-    return (f'<div class="wide" role="group" tabindex="0" aria-label="Table: {name}"><table class="names">'
+    name, kind = escape(caption), "names broad" if len(header) >= BROAD else "names"
+    return (f'<div class="wide" role="group" tabindex="0" aria-label="Table: {name}"><table class="{kind}">'
             f"<caption>{name}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>")
 
 

@@ -11,10 +11,12 @@ from rnnsym.cli.page.markup import counted, listing, mark, section
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.writing.derivation import Derivation, Section, Step
+from rnnsym.writing.layout import style_of
 from rnnsym.writing.pages import equations_html, section_html
 from rnnsym.writing.prose import passed
 
 OPENING_KEYS = ("notation", "names", "counts")
+PROOF = "proof"
 UNROLLED = "unrolled"
 
 
@@ -25,26 +27,34 @@ def title_of(network: Network) -> str:
 
 def masthead(content: Content) -> str:
     """Return the heading of the page, one sentence, and the facts."""
-    network = content.derivation.network
+    derivation = content.derivation
     facts = "".join(f"<div><dt>{escape(word)}</dt><dd>{value}</dd></div>" for word, value in _facts(content))
-    lede = ("Derived step by step, proved for every number of steps, written as code, and checked: "
-            "each ✓ opens to what was tried, and with what error.")
-    return (f'<header class="masthead"><p class="kicker">rnnsym report</p><h1>{escape(title_of(network))}</h1>'
+    proved = "proved for every number of steps, " if derivation.proved else ""
+    lede = (f"Derived line by line, {proved}written as code, and checked. "
+            "Each ✓ opens to what was tried there, and with what error.")
+    title = escape(title_of(derivation.network))
+    return (f'<header class="masthead"><p class="kicker">rnnsym report</p><h1>{title}</h1>'
             f'<p class="lede">{lede}</p><dl class="facts">{facts}</dl></header>')
 
 
 def _facts(content: Content) -> list[tuple[str, str]]:
     derivation, report = content.derivation, content.report
-    network, steps = derivation.network, derivation.steps
+    network = derivation.network
     weights, biases = _counts(network, content.sizes)
     compared = sum(witness.comparisons for witness in report.witnesses)
     return [
-        ("network", f"{_reading(network)}, {escape(losses[network.loss].name.replace('_', ' '))}"),
+        ("network", escape(_reading(network))),
+        ("loss", escape(losses[network.loss].name.replace("_", " "))),
         ("parameters", f"{counted(weights, 'weight')} + {counted(biases, 'bias')}"),
-        ("derivation", f"{_steps(derivation)}; {passed(steps)} of {len(steps)} lines hold"),
-        ("proof", "for every T" if derivation.proved else "none: the network has a single step"),
+        (f"derivation, {_steps(derivation)}", _held(derived_sections(derivation))),
+        ("proof", f"for every T, {_held(proof_sections(derivation))}" if derivation.proved else "none"),
         ("code and derivation", f"{mark(report.passed)}, {counted(compared, 'comparison')}"),
     ]
+
+
+def _held(sections: tuple[Section, ...]) -> str:
+    steps = [step for section in sections for step in section.steps]
+    return f"{passed(steps)} of {len(steps)} lines hold"
 
 
 def _steps(derivation: Derivation) -> str:
@@ -68,7 +78,7 @@ def opening(content: Content) -> str:
     derivation = content.derivation
     tables = [section_html(one, derivation.style, {}, level=3) for one in derivation.sections
               if one.key in OPENING_KEYS]
-    pictures = [figure(one) for one in content.pictures if one.name == UNROLLED]
+    pictures = [figure(one, style_of(derivation.network)) for one in content.pictures if one.name == UNROLLED]
     return section("equations", "The network and its shapes", _equations(derivation), _written(derivation.network),
                    *pictures, *tables)
 
@@ -82,7 +92,9 @@ def _equations(derivation: Derivation) -> str:
     network = derivation.network
     lines = [Step("definition", one.target, one.expression, "")
              for one in (*network.equations, *network.readout_equations)]
-    return f'<div class="lead">{equations_html(lines, derivation.style, "the network")}</div>'
+    title = network.shape_of_steps.title
+    words = f"<p>{escape(title[:1].upper() + title[1:])}.</p>"
+    return f'{words}<div class="lead">{equations_html(lines, derivation.style, "the network")}</div>'
 
 
 def _written(network: Network) -> str:
@@ -100,4 +112,9 @@ def written(network: Network) -> str:
 
 def derived_sections(derivation: Derivation) -> tuple[Section, ...]:
     """Return the sections of the derivation that stand under it: neither the opening's nor the proof."""
-    return tuple(one for one in derivation.sections if one.key not in (*OPENING_KEYS, "proof"))
+    return tuple(one for one in derivation.sections if one.key not in (*OPENING_KEYS, PROOF))
+
+
+def proof_sections(derivation: Derivation) -> tuple[Section, ...]:
+    """Return the proof for every T, nothing where there is none."""
+    return tuple(one for one in derivation.sections if one.key == PROOF)

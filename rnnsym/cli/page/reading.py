@@ -47,7 +47,7 @@ def _descent(training: Training) -> str:
     losses = training.losses
     words = (f"{counted(len(losses) - 1, 'step')} of gradient descent with η = {training.learning_rate:g} take the "
              f"loss from {losses[0]:.4f} to {losses[-1]:.4f}.")
-    return f'<figure id="descent">{_curve(losses, words)}<figcaption>{words}</figcaption></figure>'
+    return f'<figure id="training">{_curve(losses, words)}<figcaption>{words}</figcaption></figure>'
 
 
 def _curve(losses: tuple[float, ...], words: str) -> str:
@@ -55,8 +55,8 @@ def _curve(losses: tuple[float, ...], words: str) -> str:
     top = max(losses)
     points = " ".join(f"{40 + (WIDTH - 50) * place / (len(losses) - 1):.1f},"
                       f"{BASE - (BASE - 10) * loss / top:.1f}" for place, loss in enumerate(losses))
-    return (f'<svg class="curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="descent-words">'
-            f'<title id="descent-words">The loss over the steps of descent: {words}</title>'
+    return (f'<svg class="curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="training-words">'
+            f'<title id="training-words">The loss over the steps of descent: {words}</title>'
             f'<path d="M40 10V{BASE}H{WIDTH - 10}" class="axis"/><polyline points="{points}"/>'
             f'<text x="34" y="14" class="end">{top:.2f}</text><text x="34" y="{BASE}" class="end">0</text>'
             f'<text x="40" y="{HEIGHT - 4}">step 0</text>'

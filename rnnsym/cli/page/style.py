@@ -28,12 +28,14 @@ h2 .passed, h2 .failed { font-size: 1rem; font-weight: 500; letter-spacing: 0; m
 h3 { font-size: 1.1rem; margin: 2.6rem 0 .6rem; }
 p { max-width: 44rem; }
 .passed { color: var(--good); } .failed { color: var(--bad); } p.failed { font-weight: 600; }
+.part .equations table { margin: 0; }
 .lead { font-size: 1.15rem; } .lead .equations { padding: .6rem 0; }
 pre { overflow: auto; max-height: 34rem; margin: 1rem 0; padding: 1rem 1.2rem; font-size: .83rem; line-height: 1.55;
   background: var(--panel); border-radius: .5rem; tab-size: 4; }
 code { font-family: ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 pre .comment, pre .string { color: var(--quiet); } pre .keyword { color: var(--accent); }
 table.names { min-width: 24rem; font-size: .93rem; }
+table.broad { min-width: 46rem; }
 table.names caption { font-size: .85rem; color: var(--quiet); padding-bottom: .4rem; }
 table.names .number { text-align: right; white-space: nowrap; }
 sup { line-height: 0; font-size: .75em; }
@@ -57,8 +59,9 @@ figcaption strong { color: var(--ink); } .file { white-space: nowrap; }
 @media screen and (max-width: 40rem) {
   h1 { font-size: 1.8rem; } .lede { font-size: 1.05rem; } .part { margin-top: 3.2rem; } .lead { font-size: 1rem; }
   .facts { grid-template-columns: 1fr; gap: .8rem; } .part > h2 { font-size: 1.35rem; }
-  .equations, .wide:not(.plate) { margin-right: -1.2rem; padding-right: 1.2rem; }
-  table.names .number { white-space: normal; }
+  .equations, .wide:not(.plate) { margin-right: -1.2rem; padding-right: 1.2rem; background:
+    linear-gradient(to left, var(--paper) 30%, transparent) right / 3rem 100% no-repeat local,
+    linear-gradient(to left, var(--shade), transparent) right / .7rem 100% no-repeat scroll; }
 }
 @media print {
   @page { size: A4; margin: 20mm 18mm; }
@@ -67,6 +70,7 @@ figcaption strong { color: var(--ink); } .file { white-space: nowrap; }
   pre { overflow: visible; max-height: none; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 7.5pt;
     padding: .6rem; }
   figure { break-inside: avoid; } .plate svg { min-width: 0; } table.names { min-width: 0; font-size: 9pt; }
+  .curve { max-width: 26rem; }
   .lead, .lede { font-size: 11pt; } p { orphans: 3; widows: 3; max-width: none; } .facts { break-inside: avoid; }
 }
 """
