@@ -48,13 +48,18 @@ def _ends(study: ProductStudy, name: str) -> str:
 
 
 def describe_contributions(study: ContributionStudy, recent: int) -> str:
-    """Return what the first step contributes beside the last, and what share the last ``recent`` steps have."""
-    last = study.draws.steps
-    lines = [f"{power(float(norms[0] - norms[-1]))} and {_percent(float(shares[recent]))} at ρ = {radius:g}"
-             for norms, shares, radius in zip(study.norms.middle, study.shares.middle, study.radii, strict=True)]
-    return (f"The gradient of `{study.parameter}` is a sum over the steps at which it enters. What step 1 contributes, "
-            f"over what step {last} does, and the share of the last {recent} steps in the sum of all norms (medians "
-            f"of {study.draws.count} draws, n = {study.size}): {'; '.join(lines)}.")
+    """Return what the first step contributes beside the last, and what share the last ``recent`` steps have.
+
+    A weight of a state that starts at zero contributes nothing at step 1: the first is that which contributes at all.
+    """
+    middle, last = study.norms.middle, study.draws.steps
+    recent = min(recent, last)
+    first = int(np.argmax(np.isfinite(middle).any(axis=0)))
+    lines = [f"{power(float(norms[first] - norms[-1]))} and {_percent(float(shares[recent]))} at ρ = {radius:g}"
+             for norms, shares, radius in zip(middle, study.shares.middle, study.radii, strict=True)]
+    return (f"The gradient of `{study.parameter}` is a sum over the steps at which it enters. What step {first + 1} "
+            f"contributes, over what step {last} does, and the share of the last {recent} steps in the sum of all "
+            f"norms (medians of {study.draws.count} draws, n = {study.size}): {'; '.join(lines)}.")
 
 
 def describe_scene(scene: Scene, network: Network) -> str:

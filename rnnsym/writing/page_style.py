@@ -41,8 +41,9 @@ table.names thead th { font-size: .85rem; color: var(--quiet); font-weight: 600;
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 p.step { margin: 1rem 0 0; break-after: avoid; }
 @media print {
-  body { font-size: 10pt; max-width: none; margin: 0; padding: 0; }
-  h1, h2, h3 { break-after: avoid; } .equations, .wide { overflow: visible; } .equations tr { break-inside: avoid; }
-  table.names tr { break-inside: avoid; } a { color: inherit; }
+  html { font-size: 10pt; } body { max-width: none; margin: 0; padding: 0; }
+  h1, h2, h3, h2 + p, h3 + p, caption { break-after: avoid; } .equations, tr { break-inside: avoid; }
+  .equations, .wide { overflow: visible; } a { color: inherit; }
+  table.names tr:nth-child(-n+3), table.names tr:nth-last-child(-n+2) { break-before: avoid; }
 }
 """

@@ -65,12 +65,12 @@ figcaption strong { color: var(--ink); } .file { white-space: nowrap; }
 }
 @media print {
   @page { size: A4; margin: 20mm 18mm; }
+  html { font-size: 9.5pt; }
   .contents, .skip { display: none; } .page { display: block; padding: 0; } main { padding: 0; }
-  h1 { font-size: 20pt; } .part { margin-top: 2.2rem; } .part > h2 { font-size: 14pt; } h3 { font-size: 11pt; }
-  pre { overflow: visible; max-height: none; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 7.5pt;
-    padding: .6rem; }
-  figure { break-inside: avoid; } .plate svg { min-width: 0; } table.names { min-width: 0; font-size: 9pt; }
-  .curve { max-width: 26rem; }
-  .lead, .lede { font-size: 11pt; } p { orphans: 3; widows: 3; max-width: none; } .facts { break-inside: avoid; }
+  .part { margin-top: 2.6rem; } p { orphans: 3; widows: 3; max-width: none; } .facts, figure { break-inside: avoid; }
+  pre { overflow: visible; max-height: none; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 7.5pt; }
+  figure { margin: 1.2rem 0; } figcaption { max-width: none; } .plate { padding: .4rem; }
+  .plate svg { min-width: 0; max-height: 90mm; } .curve { max-width: 26rem; }
+  table.names { min-width: 0; } table.names td, table.names th { padding-top: .2rem; padding-bottom: .2rem; }
 }
 """
