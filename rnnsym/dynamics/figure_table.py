@@ -11,6 +11,7 @@ from rnnsym.dynamics.diagrams import unrolled_figure
 from rnnsym.dynamics.draws import recurrent_weights
 from rnnsym.dynamics.phase_plot import phase_figure
 from rnnsym.dynamics.plots import gradient_product_figure, path_contribution_figure
+from rnnsym.dynamics.remedy_plot import lag_figure, remedy_figure
 from rnnsym.dynamics.spectrum_plot import initial_spectrum_figure
 from rnnsym.dynamics.transient_plot import transient_figure
 from rnnsym.dynamics.wall_plot import wall_figure
@@ -69,6 +70,10 @@ figures: Mapping[str, FigureEntry] = MappingProxyType({
                     lambda network, seed: phase_figure(seed), of_network=False),
         FigureEntry("transient", "Growth before decay, and a decay that is a power law",
                     lambda network, seed: transient_figure(), of_network=False),
+        FigureEntry("remedies", "What each remedy makes of the gradient over 100 steps, and the longest lag learnt",
+                    lambda network, seed: remedy_figure(), of_network=False),
+        FigureEntry("lags", "Which cell still learns at which lag, on three tasks",
+                    lambda network, seed: lag_figure(), of_network=False),
         FigureEntry("wall", "The error of one unit over its parameters, and descent from the foot of its wall",
                     lambda network, seed: wall_figure(), of_network=False),
     )
