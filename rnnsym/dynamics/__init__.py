@@ -18,7 +18,8 @@ from rnnsym.dynamics.plots import (
     gradient_product_figure,
     path_contribution_figure,
 )
-from rnnsym.dynamics.products import GradientProducts, gradient_products, log_product_norms, step_jacobians
+from rnnsym.dynamics.products import GradientProducts, gradient_products, step_jacobians
+from rnnsym.dynamics.scans import log_product_norms
 from rnnsym.dynamics.studies import (
     ContributionStudy,
     Draws,
