@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from rnnsym.dynamics.activation_plot import activation_figure, no_activations
+from rnnsym.dynamics.cell_contribution_plot import cell_contribution_figure, no_weight_kinds
 from rnnsym.dynamics.diagrams import unrolled_figure
 from rnnsym.dynamics.draws import recurrent_weights
 from rnnsym.dynamics.phase_plot import phase_figure
@@ -62,8 +64,12 @@ figures: Mapping[str, FigureEntry] = MappingProxyType({
         FigureEntry("unrolled", "The network unrolled over its steps", lambda network, seed: unrolled_figure(network)),
         FigureEntry("gradient-products", "Norms of products of step Jacobians over 100 steps", gradient_product_figure,
                     no_gradient_flow),
+        FigureEntry("activations", "Norms of products of step Jacobians, by activation, beside their bounds",
+                    activation_figure, lambda network: no_gradient_flow(network) or no_activations(network)),
         FigureEntry("path-contributions", "What each step contributes to the gradient of a recurrent weight",
                     path_contribution_figure, no_gradient_flow),
+        FigureEntry("contributions-by-cell", "What each step contributes to the gradients, cell by cell",
+                    cell_contribution_figure, lambda network: no_gradient_flow(network) or no_weight_kinds(network)),
         FigureEntry("initial-spectra", "Singular values of the 100-step Jacobian, by the scheme of initial weights",
                     lambda network, seed: initial_spectrum_figure(seed), of_network=False),
         FigureEntry("phases", "Where random tanh networks vanish and explode, measured and by the mean field",
