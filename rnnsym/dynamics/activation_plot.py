@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnnsym.dynamics.outer_functions import Function, outer_function, study_functions
 from rnnsym.dynamics.plots import (
     INPUTS,
     UNITS,
@@ -22,6 +21,7 @@ from rnnsym.dynamics.plots import (
 )
 from rnnsym.dynamics.studies import Draws, ProductStudy
 from rnnsym.dynamics.style import GREY, PALETTE, LineLabel, freeze_layout, label_lines, style
+from rnnsym.dynamics.variants import Function, outer_function, study_activations
 from rnnsym.errors import DataError
 from rnnsym.model.activations import activations
 from rnnsym.model.cells import cells
@@ -49,8 +49,8 @@ def activation_figure(network: Network | None = None, seed: int = 0) -> Figure:
     chosen = network or Network(cells["simple"])
     own = outer_function(chosen)
     functions = FUNCTIONS if own in FUNCTIONS else (own, *FUNCTIONS)
-    scalar = study_functions(chosen, study_sizes(chosen, 1, 1), SCALAR_WEIGHTS, functions, Draws(seed))
-    matrix = study_functions(chosen, study_sizes(chosen, UNITS, INPUTS), RADII, functions, Draws(seed))
+    scalar = study_activations(chosen, study_sizes(chosen, 1, 1), SCALAR_WEIGHTS, functions, Draws(seed))
+    matrix = study_activations(chosen, study_sizes(chosen, UNITS, INPUTS), RADII, functions, Draws(seed))
     return draw_activations(chosen, scalar, matrix)
 
 

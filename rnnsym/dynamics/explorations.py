@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from rnnsym.dynamics.draws import recurrent_weights
 from rnnsym.dynamics.studies import Draws, study_products
-from rnnsym.dynamics.variants import GATE, LINEAR, UNITS, activation_of, with_activation
+from rnnsym.dynamics.variants import Function, activation_of, with_activation
 from rnnsym.errors import DataError
 from rnnsym.model.networks import Network
 
+ACTIVATIONS: tuple[Function, ...] = ("tanh", "relu", "leaky_relu", "sigmoid", None)
+LINEAR = "linear"  # the word for None
 RADII = tuple(round(0.4 + 0.1 * step, 1) for step in range(17))
 USUAL_RADIUS = 0.9
 UNITS_DRAWN, INPUTS_DRAWN = 16, 5
@@ -70,8 +72,9 @@ def explore(network: Network, seed: int = 0, steps: int = 100) -> Exploration:
 
 
 def _variants(network: Network) -> dict[str, Network]:
-    own = activation_of(network)
-    if own is None:
+    try:
+        own = activation_of(network)
+    except DataError:
         return {"": network}
-    names = dict.fromkeys((own, *UNITS[:3], GATE, LINEAR))
-    return {name: with_activation(network, name) for name in names}
+    names: dict[Function, None] = dict.fromkeys((own, *ACTIVATIONS))
+    return {LINEAR if name is None else name: with_activation(network, name) for name in names}

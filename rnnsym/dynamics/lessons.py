@@ -76,7 +76,7 @@ schedules: Mapping[str, Callable[[float, int], Schedule]] = MappingProxyType({
 
 @dataclass(frozen=True)
 class Lesson:
-    """A learner on a task at a lag: Adam with rate η, gradients clipped to a norm, until it is learnt or updates end."""
+    """A learner on a task at a lag: Adam, gradients clipped to a norm, until it is learnt or the updates end."""
 
     task: str
     cell: str

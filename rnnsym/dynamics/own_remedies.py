@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from rnnsym.dynamics.initialisation import initialise, schemes
 from rnnsym.dynamics.products import gradient_products
 from rnnsym.dynamics.remedies import Decades
 from rnnsym.dynamics.studies import order_statistics
-from rnnsym.dynamics.variants import activation_of, with_activation
+from rnnsym.dynamics.variants import Function, activation_of, with_activation
 from rnnsym.errors import DataError
 from rnnsym.model.networks import Network
 
@@ -53,13 +54,23 @@ def _effect(name: str, measure: Callable[[], Decades]) -> OwnEffect:
 
 def _remedies(network: Network, seed: int) -> Iterator[tuple[str, Callable[[], Decades]]]:
     for scheme in STARTS:
-        yield f"{scheme.replace('_', ' ')} start", lambda scheme=scheme: _measured(network, scheme, seed)
-    own = activation_of(network)
+        yield f"{scheme.replace('_', ' ')} start", partial(_measured, network, scheme, seed)
     for name in ACTIVATIONS:
-        if name != own:
-            yield name.replace("_", " "), lambda name=name: _measured(with_activation(network, name), USUAL, seed)
+        if name != _activation(network):
+            yield name.replace("_", " "), partial(_with_function, network, name, seed)
     for bias in BIASES:
-        yield f"forget bias {bias:g}", lambda bias=bias: _with_bias(network, bias, seed)
+        yield f"forget bias {bias:g}", partial(_with_bias, network, bias, seed)
+
+
+def _activation(network: Network) -> Function:
+    try:
+        return activation_of(network)
+    except DataError:  # then each exchange says so
+        return None
+
+
+def _with_function(network: Network, function: str, seed: int) -> Decades:
+    return _measured(with_activation(network, function), USUAL, seed)
 
 
 def _with_bias(network: Network, bias: float, seed: int) -> Decades:

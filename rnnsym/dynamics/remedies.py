@@ -15,8 +15,8 @@ import numpy as np
 from rnnsym.dynamics.initialisation import initialise
 from rnnsym.dynamics.lessons import Outcome, longest_lag, starts
 from rnnsym.dynamics.products import gradient_products
-from rnnsym.dynamics.studies import order_statistics
 from rnnsym.dynamics.result_tables import read_rows, write_rows
+from rnnsym.dynamics.studies import order_statistics
 from rnnsym.dynamics.tasks import task
 from rnnsym.model.cells import cells
 
@@ -101,7 +101,7 @@ class Effect:
 
     @property
     def verdict(self) -> str:
-        """Borne out where something is better and nothing worse; not borne out where nothing is better; else in part."""
+        """Borne out: something is better and nothing worse; not borne out: nothing is better; else in part."""
         better = [name for name, change in self.changes.items() if change > 0]
         worse = [name for name, change in self.changes.items() if change < 0]
         if not better:

@@ -1,4 +1,4 @@
-"""Who still learns at which lag, and what each remedy makes of the gradient: figures drawn from the committed tables."""
+"""Who still learns at which lag, and what each remedy makes of the gradient: figures of the committed tables."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def lag_figure() -> Figure:
             axes.set_xlabel("lag $T$")
         panels[0].set_yticks(range(len(CELLS)), [SHORT[cell] for cell in CELLS])
         panels[0].set_ylim(len(CELLS) - 0.5, -0.5)
-        figure.supxlabel("filled: learnt, the loss is below half of what chance gives; hollow: not within 3000 updates; "
+        figure.supxlabel("filled: learnt, the loss is below half of what chance gives; hollow: not in 3000 updates; "
                          "one row a seed", fontsize=FONT_POINTS)
         freeze_layout(figure)
     return figure

@@ -14,7 +14,7 @@ from rnnsym.dynamics import Draws, ProductStudy, draw_inputs, draw_parameters, f
 from rnnsym.dynamics.activation_plot import FUNCTIONS, draw_activations
 from rnnsym.dynamics.cell_contribution_plot import draw_cell_contributions, subjects
 from rnnsym.dynamics.cell_contributions import Subject, log_contributions, study_cell, weight_kinds
-from rnnsym.dynamics.outer_functions import outer_function, study_functions, with_outer_function
+from rnnsym.dynamics.variants import outer_function, study_activations, with_activation
 from rnnsym.errors import DataError
 
 SIZES = {"d": 2, "n": 4, "k": 1}
@@ -33,7 +33,7 @@ def within_bound(study: ProductStudy) -> bool:
 
 @given(st.integers(0, 1000))
 def test_no_curve_of_any_function_exceeds_its_bound_and_the_linear_one_is_the_power_of_its_weight(seed: int) -> None:
-    found = study_functions(SIMPLE, SIZES, RADII, FUNCTIONS, Draws(seed, count=3, steps=20))
+    found = study_activations(SIMPLE, SIZES, RADII, FUNCTIONS, Draws(seed, count=3, steps=20))
     assert tuple(found) == FUNCTIONS
     assert all(within_bound(study) for study in found.values())
     linear = found[None]
@@ -43,7 +43,7 @@ def test_no_curve_of_any_function_exceeds_its_bound_and_the_linear_one_is_the_po
 
 @pytest.mark.parametrize("radius", RADII)
 def test_the_linear_curve_is_the_norm_of_the_power_of_the_drawn_weight(radius: float) -> None:
-    study = study_functions(SIMPLE, SIZES, (radius,), (None,), Draws(5, count=1, steps=20))[None]
+    study = study_activations(SIMPLE, SIZES, (radius,), (None,), Draws(5, count=1, steps=20))[None]
     weight = with_spectral_radius(SIMPLE, draw_parameters(SIMPLE, SIZES, 5), radius)["W_h"]
     expected = [np.log(np.linalg.norm(np.linalg.matrix_power(weight, k), 2)) for k in range(21)]
     assert np.allclose(study.norms.middle[0], expected, atol=ROUNDING)
@@ -51,7 +51,7 @@ def test_the_linear_curve_is_the_norm_of_the_power_of_the_drawn_weight(radius: f
 
 @pytest.mark.parametrize("slope", [0.9, 0.25])
 def test_a_bound_with_too_small_a_slope_is_seen(slope: float) -> None:
-    study = study_functions(SIMPLE, {"d": 1, "n": 1, "k": 1}, RADII, (None,), Draws(count=3, steps=20))[None]
+    study = study_activations(SIMPLE, {"d": 1, "n": 1, "k": 1}, RADII, (None,), Draws(count=3, steps=20))[None]
     assert study.bound is not None
     less = np.log(slope) * np.arange(21)
     planted = replace(study.bound, low=study.bound.low + less, middle=study.bound.middle + less,
@@ -63,7 +63,7 @@ def test_a_bound_with_too_small_a_slope_is_seen(slope: float) -> None:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_an_exchanged_function_gives_the_numbers_of_the_cell_written_so(function: str | None) -> None:
     written = Network(Cell.from_equations("written", f"o = {function or ''}(x @ W_i + o_prev @ W_h + b)"), OUTPUT)
-    changed = with_outer_function(SIMPLE, function)
+    changed = with_activation(SIMPLE, function)
     parameters, (inputs, targets) = draw_parameters(written, SIZES, 1), draw_inputs(written, SIZES, 1, steps=5)
     (loss, gradients), (expected, others) = (
         compile(network).value_and_grad(parameters, inputs, targets) for network in (changed, written)
@@ -71,17 +71,17 @@ def test_an_exchanged_function_gives_the_numbers_of_the_cell_written_so(function
     assert loss == expected
     assert all((gradients[name] == others[name]).all() for name in others)
     assert outer_function(changed) == function
-    assert outer_function(with_outer_function(changed, "tanh")) == "tanh"
+    assert outer_function(with_activation(changed, "tanh")) == "tanh"
 
 
 def test_a_step_through_a_named_affine_map_is_exchanged_and_its_own_function_is_a_column() -> None:
     network = Network(Cell.from_equations("named", "a = x @ W + h_prev @ U\nh = softplus(a)"), "yhat = h @ W_y",
                       "squared_error")
-    assert outer_function(with_outer_function(network, "relu")) == "relu"
+    assert outer_function(with_activation(network, "relu")) == "relu"
     draws = Draws(count=2, steps=12)
     functions = ("softplus", *FUNCTIONS)
-    scalar = study_functions(network, {"d": 1, "n": 1, "k": 1}, RADII, functions, draws)
-    figure = draw_activations(network, scalar, study_functions(network, SIZES, RADII, functions, draws))
+    scalar = study_activations(network, {"d": 1, "n": 1, "k": 1}, RADII, functions, draws)
+    figure = draw_activations(network, scalar, study_activations(network, SIZES, RADII, functions, draws))
     assert len(figure.axes) == 12
 
 
@@ -95,7 +95,7 @@ def test_a_cell_with_gates_has_no_function_to_exchange(name: str) -> None:
 
 def test_an_unknown_function_is_refused() -> None:
     with pytest.raises(DataError, match="there is no 'gelu'; the functions are tanh"):
-        with_outer_function(SIMPLE, "gelu")
+        with_activation(SIMPLE, "gelu")
 
 
 KINDS = {
