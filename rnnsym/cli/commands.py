@@ -7,6 +7,15 @@ from typing import Annotated
 
 import typer
 
+from rnnsym.cli.completion import (
+    among,
+    cell_names,
+    figure_names,
+    loss_names,
+    notation_names,
+    target_names,
+    topology_names,
+)
 from rnnsym.cli.storage import working_directory_kept_clean
 from rnnsym.cli.streams import show
 
@@ -18,25 +27,31 @@ application = typer.Typer(
 )
 
 CellOption = Annotated[
-    str | None, typer.Option("--cell", help="A built-in cell (see: rnnsym cells); the simple one if absent.")
+    str | None,
+    typer.Option("--cell", help="A built-in cell (see: rnnsym cells); the simple one if absent.",
+                 autocompletion=cell_names),
 ]
 NetworkOption = Annotated[
     Path | None, typer.Option("--network", help="A TOML file that describes a network, instead of --cell.")
 ]
 TopologyOption = Annotated[
     str | None,
-    typer.Option("--topology", help="one-to-one, one-to-many, many-to-one, many-to-many or encoder-decoder."),
+    typer.Option("--topology", help="one-to-one, one-to-many, many-to-one, many-to-many or encoder-decoder.",
+                 autocompletion=topology_names),
 ]
 LossOption = Annotated[
     str | None,
-    typer.Option("--loss", help="binary_cross_entropy, softmax_cross_entropy, squared_error, absolute_error or huber."),
+    typer.Option("--loss", help="binary_cross_entropy, softmax_cross_entropy, squared_error, absolute_error or huber.",
+                 autocompletion=loss_names),
 ]
 LayersOption = Annotated[int, typer.Option("--layers", help="How many layers of the cell stand on top of each other.")]
 StepsOption = Annotated[
     int | None, typer.Option("--steps", help="The number of time steps T; 3 if absent, 1 where there is a single step.")
 ]
 NotationOption = Annotated[
-    str, typer.Option("--notation", help="Whose letters: author (the equations' own), notes, goodfellow or pytorch.")
+    str,
+    typer.Option("--notation", help="Whose letters: author (the equations' own), notes, goodfellow or pytorch.",
+                 autocompletion=notation_names),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", help="Repeats a run exactly.")]
 OutputOption = Annotated[
@@ -83,7 +98,9 @@ def derive(
         int | None, typer.Option("--output-steps", help="The decoder's number of steps, T if absent.")
     ] = None,
     form: Annotated[
-        str | None, typer.Option("--format", help="text, latex, html or pdf; if absent, by the file's suffix.")
+        str | None,
+        typer.Option("--format", help="text, latex, html or pdf; if absent, by the file's suffix.",
+                     autocompletion=among("text", "latex", "html", "pdf")),
     ] = None,
     output: OutputOption = None,
     notation: NotationOption = "author",
@@ -118,7 +135,8 @@ def check(
     topology: TopologyOption = None,
     loss: LossOption = None,
     layers: LayersOption = 1,
-    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    form: Annotated[str, typer.Option("--format", help="text or json.",
+                                         autocompletion=among("text", "json"))] = "text",
     output: OutputOption = None,
     examples: Annotated[
         int | None, typer.Option("--examples", help="How many examples are tried; 60 if absent.")
@@ -147,7 +165,8 @@ def claim(
     loss: LossOption = None,
     layers: LayersOption = 1,
     steps: Annotated[int | None, typer.Option("--steps", help="Decide it for this T alone; for all if absent.")] = None,
-    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    form: Annotated[str, typer.Option("--format", help="text or json.",
+                                         autocompletion=among("text", "json"))] = "text",
     output: OutputOption = None,
     seed: SeedOption = 0,
 ) -> int:
@@ -167,7 +186,9 @@ def code(
     loss: LossOption = None,
     layers: LayersOption = 1,
     target: Annotated[
-        str, typer.Option("--target", help="numpy, jax or torch: what the module runs on. The text needs none of them.")
+        str,
+        typer.Option("--target", help="numpy, jax or torch: what the module runs on. The text needs none of them.",
+                     autocompletion=target_names),
     ] = "numpy",
     output: OutputOption = None,
 ) -> int:
@@ -184,9 +205,12 @@ def code(
 
 @application.command()
 def figures(
-    names: Annotated[list[str] | None, typer.Argument(help="Names of figures; all if absent.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names of figures; all if absent.", autocompletion=figure_names)
+    ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write into.")] = Path(),
-    form: Annotated[str, typer.Option("--format", help="svg, pdf or png.")] = "svg",
+    form: Annotated[str, typer.Option("--format", help="svg, pdf or png.",
+                                         autocompletion=among("svg", "pdf", "png"))] = "svg",
     listing: Annotated[bool, typer.Option("--list", help="List the figures and stop.")] = False,
     cell: CellOption = None,
     network: NetworkOption = None,
@@ -213,7 +237,9 @@ def figures(
 
 
 @application.command()
-def cells(name: Annotated[str | None, typer.Argument(help="A built-in cell.")] = None) -> int:
+def cells(
+    name: Annotated[str | None, typer.Argument(help="A built-in cell.", autocompletion=cell_names)] = None,
+) -> int:
     """List the built-in cells, or show one: its equations, shapes and parameter counts."""
     from rnnsym.cli.inputs import describe_cell, list_cells
 

@@ -18,7 +18,15 @@ from rnnsym.dynamics.plots import (
     gradient_product_figure,
     path_contribution_figure,
 )
-from rnnsym.dynamics.products import GradientProducts, gradient_products, log_product_norms, step_jacobians
+from rnnsym.dynamics.products import GradientProducts, gradient_products, step_jacobians
+from rnnsym.dynamics.scans import log_product_norms
+from rnnsym.dynamics.spectra import (
+    log_singular_values,
+    log_singular_values_by_lag,
+    log_spectral_radius,
+    lyapunov_spectrum,
+    memory_length,
+)
 from rnnsym.dynamics.studies import (
     ContributionStudy,
     Draws,
@@ -29,6 +37,7 @@ from rnnsym.dynamics.studies import (
 from rnnsym.dynamics.style import save_figure
 from rnnsym.dynamics.tasks import Task, tasks
 from rnnsym.dynamics.training import Training, train
+from rnnsym.dynamics.truncation import Truncated, truncation_bias
 
 __all__ = [
     "ContributionStudy",
@@ -39,6 +48,7 @@ __all__ = [
     "ProductStudy",
     "Task",
     "Training",
+    "Truncated",
     "clip_by_norm",
     "clip_by_value",
     "draw_gradient_products",
@@ -54,6 +64,11 @@ __all__ = [
     "initialise",
     "initialise_state",
     "log_product_norms",
+    "log_singular_values",
+    "log_singular_values_by_lag",
+    "log_spectral_radius",
+    "lyapunov_spectrum",
+    "memory_length",
     "path_contribution_figure",
     "path_contributions",
     "recurrent_weights",
@@ -65,6 +80,7 @@ __all__ = [
     "study_products",
     "tasks",
     "train",
+    "truncation_bias",
     "unrolled_figure",
     "with_spectral_radius",
 ]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.calculus.adjoints import AdjointRecursion, adjoint_recursion
-from rnnsym.dynamics.products import TOGETHER, scale_to_one
+from rnnsym.dynamics.scans import TOGETHER, scale_to_one
 from rnnsym.dynamics.sweeps import Swept, sweep
 from rnnsym.dynamics.trajectories import Trajectories, follow, wide
 from rnnsym.errors import DataError

@@ -88,6 +88,22 @@ def recurrent_weights(network: Network) -> tuple[str, ...]:
     return tuple(p.name for p in network.parameters if p in found and p.shape[0] == p.shape[1])
 
 
+def input_weights(network: Network) -> tuple[str, ...]:
+    """Name the matrices W that multiply the input, itself or in an expression without a state, in their order."""
+    graph = graph_of(network)
+    carried: set[Any] = {name for state in graph.states for name in (state, state.at(t - 1))}
+    found: set[Named] = set()
+    for assignment in graph.cell:
+        read = set(names_in(assignment.value))
+        for node in walk(assignment.value):
+            if isinstance(node, MatrixProduct):
+                found |= {p for p, other in _weighted(node)
+                          if network.input in names_in(other) and not carried & set(names_in(other))}
+        if carried & read:
+            carried.add(assignment.target)
+    return tuple(p.name for p in network.parameters if p in found)
+
+
 def spectral_radius(matrix: Any) -> float:
     """ρ(W) = max |λ_i|, of a square matrix (n, n). Errors: DataError for what is no square matrix of finite numbers."""
     array = as_floats("matrix", matrix)

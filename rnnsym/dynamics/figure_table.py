@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from rnnsym.dynamics.activation_plot import activation_figure, no_activations
+from rnnsym.dynamics.cell_contribution_plot import cell_contribution_figure, no_weight_kinds
 from rnnsym.dynamics.diagrams import unrolled_figure
 from rnnsym.dynamics.draws import recurrent_weights
 from rnnsym.dynamics.phase_plot import phase_figure
 from rnnsym.dynamics.plots import gradient_product_figure, path_contribution_figure
+from rnnsym.dynamics.remedy_plot import lag_figure, remedy_figure
 from rnnsym.dynamics.spectrum_plot import initial_spectrum_figure
 from rnnsym.dynamics.transient_plot import transient_figure
 from rnnsym.dynamics.wall_plot import wall_figure
@@ -61,14 +64,22 @@ figures: Mapping[str, FigureEntry] = MappingProxyType({
         FigureEntry("unrolled", "The network unrolled over its steps", lambda network, seed: unrolled_figure(network)),
         FigureEntry("gradient-products", "Norms of products of step Jacobians over 100 steps", gradient_product_figure,
                     no_gradient_flow),
+        FigureEntry("activations", "Norms of products of step Jacobians, by activation, beside their bounds",
+                    activation_figure, lambda network: no_gradient_flow(network) or no_activations(network)),
         FigureEntry("path-contributions", "What each step contributes to the gradient of a recurrent weight",
                     path_contribution_figure, no_gradient_flow),
+        FigureEntry("contributions-by-cell", "What each step contributes to the gradients, cell by cell",
+                    cell_contribution_figure, lambda network: no_gradient_flow(network) or no_weight_kinds(network)),
         FigureEntry("initial-spectra", "Singular values of the 100-step Jacobian, by the scheme of initial weights",
                     lambda network, seed: initial_spectrum_figure(seed), of_network=False),
         FigureEntry("phases", "Where random tanh networks vanish and explode, measured and by the mean field",
                     lambda network, seed: phase_figure(seed), of_network=False),
         FigureEntry("transient", "Growth before decay, and a decay that is a power law",
                     lambda network, seed: transient_figure(), of_network=False),
+        FigureEntry("remedies", "What each remedy makes of the gradient over 100 steps, and the longest lag learnt",
+                    lambda network, seed: remedy_figure(), of_network=False),
+        FigureEntry("lags", "Which cell still learns at which lag, on three tasks",
+                    lambda network, seed: lag_figure(), of_network=False),
         FigureEntry("wall", "The error of one unit over its parameters, and descent from the foot of its wall",
                     lambda network, seed: wall_figure(), of_network=False),
     )

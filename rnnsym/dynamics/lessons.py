@@ -6,8 +6,6 @@ figures are drawn; training them anew gives the same numbers up to the rounding 
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,10 +17,11 @@ import numpy as np
 from rnnsym.dynamics.courses import Course
 from rnnsym.dynamics.initialisation import initialise
 from rnnsym.dynamics.optimisers import Adam
-from rnnsym.dynamics.schedules import Constant
+from rnnsym.dynamics.result_tables import read_rows, write_rows
+from rnnsym.dynamics.schedules import Constant, Cosine, Schedule, WarmUp
 from rnnsym.dynamics.tasks import task
 from rnnsym.dynamics.training import Progress, Training, train
-from rnnsym.errors import DataError, OutputError
+from rnnsym.errors import DataError
 from rnnsym.model.cells import cells
 
 LAGS = (10, 25, 50, 100, 200)
@@ -33,13 +32,20 @@ TABLE = Path(__file__).with_name("lessons.json")
 
 @dataclass(frozen=True)
 class Start:
-    """How a cell of the laboratory starts: its scheme of ``initialise``, and the bias of its forget gate."""
+    """How a learner of the laboratory starts and goes on: a cell, a scheme of ``initialise``, and how it is trained.
+
+    ``cell`` is named where it is not the learner's own name; ``forget_bias`` is that of its forget gate.
+    """
 
     scheme: str
     forget_bias: float | None = None
+    cell: str = ""
+    clip_norm: float | None = 1.0
+    rate: float = 3e-3
+    schedule: str = "constant"
 
 
-starts: Mapping[str, Start] = MappingProxyType({
+CELLS: Mapping[str, Start] = MappingProxyType({
     "simple": Start("xavier_uniform"),
     "irnn": Start("identity"),
     "lstm": Start("xavier_uniform", forget_bias=1.0),
@@ -47,10 +53,30 @@ starts: Mapping[str, Start] = MappingProxyType({
     "skip_rnn": Start("xavier_uniform"),
 })
 
+starts: Mapping[str, Start] = MappingProxyType({
+    **CELLS,
+    "relu": Start("xavier_uniform", cell="simple_relu"),
+    "leaky_relu": Start("xavier_uniform", cell="simple_leaky_relu"),
+    "pytorch": Start("pytorch", cell="simple"),
+    "orthogonal": Start("orthogonal", cell="simple"),
+    "identity": Start("identity", cell="simple"),
+    "skip_connection": Start("xavier_uniform"),
+    "lstm_bias_0": Start("xavier_uniform", cell="lstm"),
+    "unclipped": Start("xavier_uniform", cell="simple", clip_norm=None),
+    "irnn_unclipped": Start("identity", cell="irnn", clip_norm=None),
+    "fast": Start("xavier_uniform", cell="simple", rate=0.03),
+    "fast_controlled": Start("xavier_uniform", cell="simple", rate=0.03, schedule="cosine"),
+})
+
+schedules: Mapping[str, Callable[[float, int], Schedule]] = MappingProxyType({
+    "constant": lambda rate, updates: Constant(rate),
+    "cosine": lambda rate, updates: WarmUp(updates // 20, Cosine(rate, updates)),
+})
+
 
 @dataclass(frozen=True)
 class Lesson:
-    """A cell on a task at a lag: Adam with rate η, gradients clipped to a norm, until it is learnt or updates end."""
+    """A learner on a task at a lag: Adam, gradients clipped to a norm, until it is learnt or the updates end."""
 
     task: str
     cell: str
@@ -61,6 +87,13 @@ class Lesson:
     rate: float = 3e-3
     clip_norm: float | None = 1.0
     updates: int = 3000
+    schedule: str = "constant"
+
+    @classmethod
+    def of(cls, task: str, learner: str, lag: int, seed: int = 0) -> Lesson:
+        """Return the lesson of a learner, trained the way its start says."""
+        start = starts[learner]
+        return cls(task, learner, lag, seed, rate=start.rate, clip_norm=start.clip_norm, schedule=start.schedule)
 
     @property
     def name(self) -> str:
@@ -96,10 +129,11 @@ def take(lesson: Lesson, course: Path | None = None, progress: Progress | None =
     if lesson.cell not in starts:
         raise DataError(f"cell: {lesson.cell!r:.80} has no start in the laboratory; there are {', '.join(starts)}")
     entry, start = task(lesson.task), starts[lesson.cell]
-    network = entry.network(cells[lesson.cell])
+    network = entry.network(cells[start.cell or lesson.cell])
     parameters = initialise(network, entry.sizes(lesson.units), start.scheme, lesson.seed,
                             forget_bias=start.forget_bias)
-    training = Training(lesson.updates, Adam(), Constant(lesson.rate), clip_norm=lesson.clip_norm, save_every=RECENT)
+    rate = schedules[lesson.schedule](lesson.rate, lesson.updates)
+    training = Training(lesson.updates, Adam(), rate, clip_norm=lesson.clip_norm, save_every=RECENT)
     found = train(network, parameters, entry.batches(lesson.lag, lesson.batch, lesson.seed), training, course=course,
                   progress=progress, until=lambda one: share_of_chance(lesson, one) < LEARNT)
     share = share_of_chance(lesson, found) if found.updates else float("inf")
@@ -108,32 +142,28 @@ def take(lesson: Lesson, course: Path | None = None, progress: Progress | None =
 
 def curriculum(seeds: Iterable[int] = (0,)) -> tuple[Lesson, ...]:
     """Return all lessons of the table: three tasks, five cells, five lags."""
-    return tuple(Lesson(one, cell, lag, seed) for one in ("adding", "copy", "first-bit") for cell in starts
+    return tuple(Lesson.of(one, cell, lag, seed) for one in ("adding", "copy", "first-bit") for cell in CELLS
                  for lag in LAGS for seed in seeds)
+
+
+def climb(name: str, learner: str, path: Path = TABLE, *, seed: int = 0,
+          progress: Callable[[Lesson, int, int], None] | None = None) -> None:
+    """Train a learner on a task at longer and longer lags, up to the first that it does not learn."""
+    for lag in LAGS:
+        lesson = Lesson.of(name, learner, lag, seed)
+        if not take_all([lesson], path, progress=progress)[lesson.name].learnt:
+            return
 
 
 def read_outcomes(path: Path = TABLE) -> dict[str, Outcome]:
     """Return {name: outcome} of a table. Errors: DataError for a file that is none."""
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        found = [Outcome(Lesson(**row["lesson"]), row["share"], row["updates"], row["diverged"]) for row in rows]
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{path}: is no table of outcomes ({error}); remove it to train anew") from None
+    found = read_rows(path, lambda row: Outcome(Lesson(**row["lesson"]), row["share"], row["updates"], row["diverged"]))
     return {outcome.lesson.name: outcome for outcome in found}
 
 
 def write_outcomes(outcomes: Iterable[Outcome], path: Path = TABLE) -> None:
     """Write a table, whole or not at all, one outcome a line. Errors: OutputError where it cannot be written."""
-    rows = [json.dumps(asdict(one)) for one in sorted(outcomes, key=lambda one: _order(one.lesson))]
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: the table cannot be written ({error.strerror})") from None
+    write_rows((asdict(one) for one in sorted(outcomes, key=lambda one: _order(one.lesson))), path)
 
 
 def _order(lesson: Lesson) -> tuple[Any, ...]:

@@ -55,8 +55,8 @@ def gradient_product_figure(network: Network | None = None, seed: int = 0) -> Fi
     cannot be scaled, or whose state has a fixed size.
     """
     chosen = network or Network(cells["simple"])
-    scalar = study_products(chosen, _sizes(chosen, 1, 1), SCALAR_WEIGHTS, Draws(seed))
-    matrix = study_products(chosen, _sizes(chosen, UNITS, INPUTS), RADII, Draws(seed))
+    scalar = study_products(chosen, study_sizes(chosen, 1, 1), SCALAR_WEIGHTS, Draws(seed))
+    matrix = study_products(chosen, study_sizes(chosen, UNITS, INPUTS), RADII, Draws(seed))
     return draw_gradient_products(chosen, scalar, matrix)
 
 
@@ -67,24 +67,24 @@ def path_contribution_figure(network: Network | None = None, seed: int = 0) -> F
     ``gradient_product_figure``.
     """
     chosen = network or Network(cells["simple"])
-    return draw_path_contributions(study_contributions(chosen, _sizes(chosen, UNITS, INPUTS), RADII, Draws(seed)))
+    return draw_path_contributions(study_contributions(chosen, study_sizes(chosen, UNITS, INPUTS), RADII, Draws(seed)))
 
 
 def draw_gradient_products(network: Network, scalar: ProductStudy, matrix: ProductStudy) -> Figure:
     """Return the figure of two studies of one network, side by side on one axis of decades."""
-    unit, radius = _weights(network)
+    unit, radius = weight_sizes(network)
     with style():
         figure, panels = _panels(share_y=True)
         for axes, study in zip(panels, (scalar, matrix), strict=True):
             _draw_products(axes, study)
         panels[0].set_title(f"scalar network, $n = {scalar.size}$")
         panels[1].set_title(f"matrix network, $n = {matrix.size}$")
-        panels[0].set_ylabel(_product_label(network))
-        _decade_axis(panels[0])
+        panels[0].set_ylabel(product_label(network))
+        label_decades(panels[0])
         solid, dashed = _line_words(network, scalar.draws.count)
-        _explain(figure, solid, dashed)
+        explain(figure, solid, dashed)
         for axes, study, name in zip(panels, (scalar, matrix), (unit, radius), strict=True):
-            _label_ends(axes, _decades(study.norms.middle), study.radii, name, column=1 + NEAR, side="right")
+            _label_ends(axes, to_decades(study.norms.middle), study.radii, name, column=1 + NEAR, side="right")
         freeze_layout(figure)
     names = recurrent_weights(network)
     figure.set_label(describe_products(scalar, matrix, names[0] if len(names) == 1 else "W"))
@@ -98,9 +98,9 @@ def draw_path_contributions(study: ContributionStudy) -> Figure:
         figure, (left, right) = _panels(share_y=False)
         _draw_contributions(left, study, weight)
         _draw_shares(right, study)
-        _explain(figure, f"$n = {study.size}$, median of {study.draws.count} draws, band: their middle 80%",
+        explain(figure, f"$n = {study.size}$, median of {study.draws.count} draws, band: their middle 80%",
                  f"grey: the last {RECENT} of $T = {study.draws.steps}$ steps")
-        norms, shares = _decades(study.norms.middle), study.shares.middle[:, 1:]
+        norms, shares = to_decades(study.norms.middle), study.shares.middle[:, 1:]
         for axes, curves in ((left, norms), (right, shares)):
             _label_ends(axes, curves, study.radii, r"\rho", column=0.2, side="left", first=1)
         freeze_layout(figure)
@@ -108,7 +108,8 @@ def draw_path_contributions(study: ContributionStudy) -> Figure:
     return figure
 
 
-def _sizes(network: Network, units: int, inputs: int) -> dict[str, int]:
+def study_sizes(network: Network, units: int, inputs: int) -> dict[str, int]:
+    """Return n = ``units``, d = ``inputs``, k = 1, those that the network has; DataError where n is not free."""
     wanted = {"d": inputs, "n": units, "k": 1}
     known = [str(size) for size in network.sizes]
     if "n" not in known:
@@ -123,13 +124,14 @@ def _recurrent(network: Network) -> str:
     return latex(spell(names[0])) if len(names) == 1 else "W"
 
 
-def _weights(network: Network) -> tuple[str, str]:
+def weight_sizes(network: Network) -> tuple[str, str]:
     """Return how the size of the recurrent weight is written for one unit and for many, in mathtext."""
     weight = _recurrent(network)
     return f"|{weight[:1].lower()}{weight[1:]}|", rf"\rho({weight})"
 
 
-def _product_label(network: Network) -> str:
+def product_label(network: Network) -> str:
+    """Return ‖∏ ∂s_t/∂s_{t−1}‖₂ in mathtext, s the state by its name."""
     states = state_at(graph_of(network).only_loop(), t)
     name = latex(spell(states.name)) if isinstance(states, Variable) else "s"
     factor = rf"\partial {name}_t \,/\, \partial {name}_{{t-1}}"
@@ -146,18 +148,19 @@ def _panels(*, share_y: bool) -> tuple[Figure, Sequence[Axes]]:
     return figure, panels
 
 
-def _decades(logs: Float) -> Float:
+def to_decades(logs: Float) -> Float:
     """Return natural logarithms as decades, NaN for −∞: a norm of zero is no point of a line."""
     return np.where(np.isfinite(logs), logs / np.log(10), np.nan)
 
 
-def _line(axes: Axes, x: Float, y: Float, place: int, **options: Any) -> None:
+def draw_line(axes: Axes, x: Float, y: Float, place: int, **options: Any) -> None:
     """Draw one curve in the colour and the marker of its place."""
     marked = {"marker": MARKERS[place % len(MARKERS)], "markevery": (4 + 3 * place, 20)} | options
     axes.plot(x, y, color=PALETTE[place % len(PALETTE)], zorder=3, **marked)
 
 
-def _band(axes: Axes, x: Float, low: Float, high: Float, place: int) -> None:
+def draw_band(axes: Axes, x: Float, low: Float, high: Float, place: int) -> None:
+    """Shade what lies between two curves in the colour of its place."""
     axes.fill_between(x, low, high, color=PALETTE[place % len(PALETTE)], alpha=0.16, linewidth=0, zorder=2)
 
 
@@ -165,11 +168,11 @@ def _draw_products(axes: Axes, study: ProductStudy) -> None:
     lags = np.arange(study.draws.steps + 1, dtype=float)
     axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)
     for place in range(len(study.radii)):
-        _band(axes, lags, _decades(study.norms.low[place]), _decades(study.norms.high[place]), place)
+        draw_band(axes, lags, to_decades(study.norms.low[place]), to_decades(study.norms.high[place]), place)
         if study.linear is not None:
-            _line(axes, lags, _decades(study.linear.middle[place]), place, linestyle=(0, (5, 3)), linewidth=1.0,
+            draw_line(axes, lags, to_decades(study.linear.middle[place]), place, linestyle=(0, (5, 3)), linewidth=1.0,
                   markerfacecolor="white", markersize=3.5)
-        _line(axes, lags, _decades(study.norms.middle[place]), place)
+        draw_line(axes, lags, to_decades(study.norms.middle[place]), place)
     axes.set_xlim(0, study.draws.steps)
     axes.set_xlabel(f"lag $k$ of $T = {study.draws.steps}$ steps")
 
@@ -180,17 +183,17 @@ def _line_words(network: Network, draws: int) -> tuple[str, str]:
     words = f"median of {draws} draws, band: their middle 80%"
     if affine is None:
         return f"{network.cell.name}: {words}", ""
-    unit, weight = _weights(network)[0], _recurrent(network)
+    unit, weight = weight_sizes(network)[0], _recurrent(network)
     return (f"solid: {affine.function or 'the network'}, {words}",
             rf"dashed: linear, ${unit}^k$ and $\Vert {weight}^k\, \Vert_2$")
 
 
-def _explain(figure: Figure, *words: str) -> None:
+def explain(figure: Figure, *words: str) -> None:
     """Write below the panels, where no curve can be, how the figure is read."""
     figure.supxlabel(r"$\qquad$".join(filter(None, words)), fontsize=FONT_POINTS)
 
 
-def _decade_axis(axes: Axes) -> None:
+def label_decades(axes: Axes) -> None:
     """Label a linear axis of decades with powers of ten; unlike a log axis it has no smallest float."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -201,23 +204,23 @@ def _decade_axis(axes: Axes) -> None:
 def _draw_contributions(axes: Axes, study: ContributionStudy, weight: str) -> None:
     steps = np.arange(1, study.draws.steps + 1, dtype=float)
     for place in range(len(study.radii)):
-        _band(axes, steps, _decades(study.norms.low[place]), _decades(study.norms.high[place]), place)
-        _line(axes, steps, _decades(study.norms.middle[place]), place)
+        draw_band(axes, steps, to_decades(study.norms.low[place]), to_decades(study.norms.high[place]), place)
+        draw_line(axes, steps, to_decades(study.norms.middle[place]), place)
     last = study.draws.steps
     axes.set_xlim(-LABEL_MARGIN * last, last + 0.5)
     axes.set_xticks([1, *range(20, last + 1, 20)])
     axes.set_xlabel("step $j$")
     axes.set_ylabel(rf"$\Vert\, \partial L \,/\, \partial {weight}^{{(j)}} \,\Vert_F$")
     axes.set_title(rf"the path through step $j$, by $\rho = \rho({weight})$")
-    _mark_terms(axes, last)
-    _decade_axis(axes)
+    mark_terms(axes, last)
+    label_decades(axes)
 
 
-def _mark_terms(axes: Axes, last: int) -> None:
+def mark_terms(axes: Axes, last: int, recent: int = RECENT) -> None:
     """Mark the last steps as short-term, the others as long-term, in a strip below all curves."""
     low, high = axes.get_ylim()
     axes.set_ylim(low - 0.16 * (high - low), high)
-    border = last - RECENT + 0.5
+    border = last - recent + 0.5
     axes.axvspan(border, last + 0.5, color=GREY, alpha=SHADE, linewidth=0, zorder=0)
     at = axes.get_xaxis_transform()
     arrow = {"arrowstyle": "<->", "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0, "color": "black"}
@@ -232,8 +235,8 @@ def _draw_shares(axes: Axes, study: ContributionStudy) -> None:
 
     counts = np.arange(1, study.draws.steps + 1, dtype=float)
     for place in range(len(study.radii)):
-        _band(axes, counts, study.shares.low[place, 1:], study.shares.high[place, 1:], place)
-        _line(axes, counts, study.shares.middle[place, 1:], place, markevery=(0.04 * place, 0.2))
+        draw_band(axes, counts, study.shares.low[place, 1:], study.shares.high[place, 1:], place)
+        draw_line(axes, counts, study.shares.middle[place, 1:], place, markevery=(0.04 * place, 0.2))
     axes.set_xscale("log")
     axes.set_xlim(study.draws.steps**-LABEL_MARGIN, study.draws.steps)
     axes.minorticks_off()

@@ -1,7 +1,6 @@
 """Products of one-step Jacobians, ∂s_T/∂s_{T−k}, over all lags, and what bounds them.
 
-Norms are kept as natural logarithms, and factors are rescaled by powers of two (which is exact), so that a product
-of a hundred factors neither under- nor overflows.
+Norms are kept as natural logarithms, so that a product of many factors neither under- nor overflows.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from rnnsym.calculus.jacobians import jacobian
 from rnnsym.calculus.notation import StepBlock
 from rnnsym.calculus.paths import Block, step_blocks
 from rnnsym.calculus.unrolling import StepGraph
+from rnnsym.dynamics.scans import TOGETHER, log_product_norms
 from rnnsym.dynamics.trajectories import Trajectories, Values, follow, wide
 from rnnsym.errors import DataError
 from rnnsym.model.activations import activations
 from rnnsym.model.expressions import Elementwise, Expression, IdentityMatrix, Numeral, Parameter, t
 from rnnsym.model.networks import Network
-from rnnsym.model.stacking import flattened, rank_of, with_axes
+from rnnsym.model.stacking import rank_of
 
 Float = NDArray[np.float64]
-TOGETHER = 2**18  # entries of Jacobians that are evaluated at a time: two megabytes stay in the cache
 
 
 @dataclass(frozen=True)
@@ -81,34 +80,6 @@ def step_jacobians(network: Network, parameters: Any, inputs: Any, initial_state
     """
     trajectories = follow(network, parameters, inputs, initial_state)
     return np.asarray(trajectories.arguments.without_batch(_jacobians(trajectories)))
-
-
-def log_product_norms(factors: Any) -> Float:
-    """‖A_T A_{T−1} ⋯ A_{T−k+1}‖₂ for k = 0 … T, as natural logarithms, (…, T + 1), −∞ for zero.
-
-    ``factors`` are A_1 … A_T, (…, T, N, N). Each factor and each partial product is divided by a power of two, and the
-    exponents are added up as integers.
-    """
-    given = np.moveaxis(np.asarray(factors, dtype=np.float64), -3, 0)
-    products = np.empty((len(given) + 1, *given.shape[1:]))
-    exponents = np.zeros(products.shape[:-2], dtype=np.int64)
-    products[0] = np.eye(given.shape[-1])
-    for lag, factor in enumerate(given[::-1], start=1):
-        scaled, power = scale_to_one(factor, axes=2)
-        products[lag], own = scale_to_one(products[lag - 1] @ scaled, axes=2)
-        exponents[lag] = exponents[lag - 1] + power + own
-    norms = np.linalg.svd(products, compute_uv=False)[..., 0]
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.moveaxis(np.log(norms) + exponents * np.log(2.0), 0, -1))
-
-
-def scale_to_one(array: Float, axes: int) -> tuple[Float, Any]:
-    """Return (array / 2^e, e), the largest entry of each item in [½, 1); e = 0 for an item of zeros.
-
-    An item is what the last ``axes`` axes span; the e have the axes in front of these.
-    """
-    exponent = np.frexp(np.abs(flattened(array, axes)).max(axis=-1, initial=0.0))[1]
-    return np.ldexp(array, -with_axes(exponent, axes)), exponent
 
 
 def _jacobians(trajectories: Trajectories) -> Float:

@@ -6,12 +6,15 @@ A QR decomposition after each factor keeps all of them, and nothing over- or und
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.dynamics.contributions import shares_of_last
+from rnnsym.dynamics.numbers import whole
+from rnnsym.dynamics.scans import checked_factors
 from rnnsym.errors import DataError
 
 Float = NDArray[np.float64]
@@ -69,6 +72,28 @@ def log_singular_values(factors: Any, tolerance: float = SETTLED, passes: int = 
             break
         before = logs
     return -np.sort(-before if np.isnan(logs).any() else -logs, axis=-1)
+
+
+def log_singular_values_by_lag(factors: Any, lags: Iterable[int] | None = None, tolerance: float = SETTLED) -> Float:
+    """The logarithms ln σ_i of J_T ⋯ J_{T−k+1} for each lag k, (…, lags, N), largest first; k = 0 … T where absent.
+
+    Each lag is a product of its own, of the last k factors after identities, and all are followed together: up to T QR
+    decompositions a lag and pass, T² a pass for all lags, in the memory of as many matrices. That is made for hundreds
+    of steps; of longer products choose some lags, or take ``log_product_norms``, which has the largest value of every
+    lag at T products in all. Errors: as for ``log_singular_values``, and DataError for a lag that is none.
+
+    >>> log_singular_values_by_lag([np.diag([2.0, 1e-300])] * 3, lags=[0, 3]).round(3)
+    array([[    0.   ,     0.   ],
+           [    2.079, -2072.327]])
+    """
+    matrices = checked_factors(factors)
+    steps, size = matrices.shape[-3], matrices.shape[-1]
+    chosen = range(steps + 1) if lags is None else [whole("lag", lag, 0) for lag in lags]
+    if any(lag > steps for lag in chosen):
+        raise DataError(f"lags: expected whole numbers from 0 to {steps}, but there is {max(chosen)}")
+    absent = np.arange(steps) < steps - np.array(chosen, dtype=int)[:, None]
+    padded = np.where(absent[..., None, None], np.eye(size), matrices[..., None, :, :, :])
+    return log_singular_values(padded, tolerance)
 
 
 def _turned_pass(factors: list[Float]) -> list[Float]:
@@ -131,27 +156,17 @@ def _paired(product: Float, exponents: Any) -> tuple[Float, Any]:
     return product, np.concatenate([sums, exponents[..., even:]], axis=-1)
 
 
-def memory_length(log_norms: Any, share: float = 0.95) -> int:
-    """The least k such that the last k steps hold ``share`` of Σ_j ‖∂L/∂W^(j)‖, of the norms' logarithms (T,).
+def memory_length(log_norms: Any, share: float = 0.95) -> Any:
+    """The least k such that the last k steps hold ``share`` of Σ_j ‖∂L/∂W^(j)‖, of the norms' logarithms (…, T).
 
-    Errors: DataError for a share outside (0, 1], and where every norm is zero.
+    It is the effective memory of a parameter, whose norms are ``path_contributions(…).log_norms[W]``: a whole number,
+    or of several parameters or networks an array (…) of them. Errors: DataError for a share outside (0, 1], and
+    where every norm is zero.
 
     >>> memory_length(np.log(0.5) * np.arange(100)[::-1], share=0.95)
     5
     """
     if not 0 < share <= 1:
         raise DataError(f"share: expected a number above 0 and up to 1, but it is {share!r:.80}")
-    return int(np.argmax(shares_of_last(log_norms) >= share))
-
-
-def checked_factors(factors: Any) -> Float:
-    """Return factors as float64 (…, T, N, N). Errors: DataError for another shape, and a step that is not finite."""
-    matrices = np.asarray(factors, dtype=np.float64)
-    if matrices.ndim < 3 or matrices.shape[-1] != matrices.shape[-2] or not matrices.size:
-        raise DataError(f"factors: expected square matrices (…, T, N, N), T from 1, but the shape is {matrices.shape}")
-    finite = np.isfinite(matrices).all(axis=(-2, -1))
-    if not finite.all():
-        place = tuple(int(i) for i in np.argwhere(~finite)[0])
-        sequence = f" of sequence {place[0]}" if len(place) > 1 else ""
-        raise DataError(f"factors: the matrix of step {place[-1] + 1}{sequence} is not finite")
-    return matrices
+    lengths = np.argmax(shares_of_last(log_norms) >= share, axis=-1)
+    return lengths if lengths.ndim else int(lengths)

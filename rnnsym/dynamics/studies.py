@@ -46,7 +46,8 @@ class Band:
 class ProductStudy:
     """‖∂s_T/∂s_{T−k}‖₂ over lags k = 0 … T for each spectral radius, as natural logarithms.
 
-    ``size`` is n; ``linear`` belongs to the linear network, None where there is none.
+    ``size`` is n; ``linear`` belongs to the linear network, ``bound`` is k ln(γ σ_max) of the same draws; each is None
+    where there is none (see ``GradientProducts``).
     """
 
     radii: tuple[float, ...]
@@ -54,6 +55,7 @@ class ProductStudy:
     draws: Draws
     norms: Band
     linear: Band | None
+    bound: Band | None = None
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,12 @@ def study_products(
 
     def measure(parameters: Any, inputs: Any, _: Any) -> tuple[Float, ...]:
         found = gradient_products(network, parameters, inputs)
-        return (found.log_norms,) if found.log_linear is None else (found.log_norms, found.log_linear)
+        present = (found.log_norms, found.log_linear, found.log_bound)  # a bound only where there is a linear network
+        return tuple(logs for logs in present if logs is not None)
 
-    bands = _bands(network, sizes, radii, chosen, measure)
-    return ProductStudy(tuple(radii), sizes["n"], chosen, bands[0], bands[1] if len(bands) > 1 else None)
+    norms, linear, bound, *_ = (*_bands(network, sizes, radii, chosen, measure), None, None)
+    assert norms is not None  # every network has norms
+    return ProductStudy(tuple(radii), sizes["n"], chosen, norms, linear, bound)
 
 
 def study_contributions(

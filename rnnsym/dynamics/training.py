@@ -17,6 +17,7 @@ from rnnsym.dynamics.courses import Course, load_course, save_course
 from rnnsym.dynamics.numbers import whole
 from rnnsym.dynamics.optimisers import Adam, Optimiser
 from rnnsym.dynamics.schedules import Constant, Schedule
+from rnnsym.dynamics.truncation import Truncated
 from rnnsym.errors import NotFiniteError
 from rnnsym.model.networks import Network
 from rnnsym.numerics.compilation import CompiledNetwork, compile_network
@@ -30,7 +31,8 @@ class Training:
     """How a network is trained: ``updates`` of them, each W ← rule(W, clip(∂L/∂W), η_m).
 
     ``clip_norm`` is the largest global norm of a gradient, ``clip_value`` the largest entry (None: not clipped; by
-    value first, where both are given). ``save_every`` updates the course is saved, where it is saved.
+    value first, where both are given). ``truncate`` is the number of steps that losses go
+    back (``truncation.Truncated``; None: all). Every ``save_every`` updates the course is saved, where it is saved.
     """
 
     updates: int
@@ -39,10 +41,17 @@ class Training:
     clip_norm: float | None = None
     clip_value: float | None = None
     save_every: int = 100
+    truncate: int | None = None
 
     def __post_init__(self) -> None:
         whole("updates", self.updates, 0)
         whole("save_every", self.save_every, 1)
+        if self.truncate is not None:
+            whole("truncate", self.truncate, 1)
+
+    def gradients_of(self, run: CompiledNetwork) -> CompiledNetwork | Truncated:
+        """Return what gives the gradients of a compiled network."""
+        return run if self.truncate is None else Truncated(run, self.truncate)
 
     def clipped(self, gradients: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what the rule sees of the gradients."""
@@ -66,7 +75,8 @@ def train(
     killed goes on from there to the identical result. ``progress(done, total)`` is told of every update; ``until`` is
     asked after every ``save_every`` updates whether to stop. A run ends where a loss or gradient is not finite, or a
     loss exceeds a million times the first; ``diverged`` then names the update. Errors: DataError for arguments
-    that do not fit the network, and for a ``course`` of other settings; OutputError where it cannot be written.
+    that do not fit the network, and for a ``course`` of other settings; DerivationError for a network that cannot be
+    truncated; OutputError where the course cannot be written.
 
     >>> import rnnsym
     >>> from rnnsym.dynamics.batches import Batch, Shuffled
@@ -82,10 +92,10 @@ def train(
     settings = _settings(run.network, parameters, batches, training)
     found = Course(dict(parameters)) if course is None or not course.exists() else load_course(course, settings)
     _fits(run, found, batches.batch(0))
-    done = found
+    done, descended = found, training.gradients_of(run)
     while done.updates < training.updates and not done.diverged:
         stop = min(training.updates, done.updates + training.save_every)
-        done = _stretch(run, done, batches, training, stop, progress)
+        done = _stretch(descended, done, batches, training, stop, progress)
         if course is not None:
             save_course(done, course, settings)
         if until is not None and until(done):
@@ -111,7 +121,8 @@ def _fits(run: CompiledNetwork, found: Course, batch: Batch) -> None:
 
 
 def _stretch(
-    run: CompiledNetwork, course: Course, batches: Batches, training: Training, stop: int, progress: Progress | None
+    run: CompiledNetwork | Truncated, course: Course, batches: Batches, training: Training, stop: int,
+    progress: Progress | None,
 ) -> Course:
     """Make the updates up to ``stop``, or as many as there are before it diverges."""
     weights, memory, losses, norms, fault = course.parameters, course.memory, [], [], ""

@@ -15,7 +15,7 @@ import numpy as np
 from rnnsym.calculus.binding import Assignment
 from rnnsym.calculus.unrolling import BACK, StepGraph, graph_of
 from rnnsym.dynamics.stacks import Stacks, stacks
-from rnnsym.errors import DataError, DerivationError
+from rnnsym.errors import DataError, DerivationError, NotFiniteError
 from rnnsym.model.evaluation import Arithmetic, choose
 from rnnsym.model.expressions import Expression, t
 from rnnsym.model.networks import Network
@@ -72,7 +72,7 @@ def follow(
 
     ``inputs`` (batch, T, d), or (T, d) for one sequence; ``initial_state`` {state: (batch, n) or (n,)}, the declared
     start where absent. Parameters with one more axis, (m, *shape), are those of m networks; then every argument has
-    that axis in front. Errors: DataError for arguments that do not fit, and for a state that is not finite,
+    that axis in front. Errors: DataError for arguments that do not fit, NotFiniteError for a state that is not finite,
     DerivationError for a network of several loops, or one that reads its own outputs.
     """
     graph = graph_of(network)
@@ -114,8 +114,8 @@ def _steps(trajectories: Trajectories) -> Iterator[Values]:
             bad = ~np.isfinite(flattened(own[state], rank_of(state))).all(axis=-1)
             if bad.any():
                 place = found.place(tuple(np.argwhere(bad)[0].tolist()))
-                raise DataError(f"the state {state.name} is not finite at step {number}{place}: use smaller weights or "
-                                "inputs")
+                raise NotFiniteError(f"the state {state.name} is not finite at step {number}{place}: use smaller "
+                                     "weights or inputs")
         yield own
 
 

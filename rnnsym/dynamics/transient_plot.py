@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.dynamics.closed_forms import tanh_decay
-from rnnsym.dynamics.products import log_product_norms
+from rnnsym.dynamics.scans import log_product_norms
 from rnnsym.dynamics.style import FONT_POINTS, GREY, PALETTE, freeze_layout, style
 
 if TYPE_CHECKING:

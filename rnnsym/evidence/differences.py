@@ -9,11 +9,14 @@ stacked, and the loss is evaluated once for LEVELS steps, both signs and all dir
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from rnnsym.model.activations import activations
+from rnnsym.model.expressions import Elementwise, Expression, walk
 
 Array = Any
 Extended = np.longdouble
@@ -49,6 +52,12 @@ class Losses:
     def comparable(self) -> Array:
         """Where the loss is finite and no kink was crossed."""
         return np.isfinite(self.values) & self.same
+
+
+def differences_measure(expressions: Iterable[Expression]) -> bool:
+    """Whether differences measure the derivative: a function that gradients go straight through has another one."""
+    used = (activations[node.function] for one in expressions for node in walk(one) if isinstance(node, Elementwise))
+    return not any(entry.straight_through or entry.jump for entry in used)
 
 
 Moved = Callable[[Array, Array], Losses]

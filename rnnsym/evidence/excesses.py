@@ -13,10 +13,10 @@ from rnnsym.calculus.direct import DirectPath, direct_paths
 from rnnsym.calculus.norms import Decimal, LargestEntry, ProductOverSteps, SpectralNorm
 from rnnsym.calculus.notation import Total
 from rnnsym.calculus.paths import parameters_of
+from rnnsym.evidence.differences import differences_measure
 from rnnsym.evidence.norm_points import Float, Given, NormPoint, spectral_norm
 from rnnsym.evidence.number_checks import check_number
-from rnnsym.model.activations import activations
-from rnnsym.model.expressions import Diagonal, Elementwise, Expression, Variable, t, walk
+from rnnsym.model.expressions import Diagonal, Expression, Variable, t
 from rnnsym.writing.boxes import Box, words
 from rnnsym.writing.derivation import Check, Section, Step, Table
 
@@ -75,10 +75,7 @@ def find_excess(bound: JacobianBound, path: DirectPath, seed: int = 0) -> Excess
 
 
 def _is_smooth(bound: JacobianBound) -> bool:
-    """Whether differences measure the derivative: a function that gradients go straight through has another one."""
-    used = (activations[node.function] for a in bound.loop.cell for node in walk(a.value)
-            if isinstance(node, Elementwise))
-    return not any(entry.straight_through or entry.jump for entry in used)
+    return differences_measure(assignment.value for assignment in bound.loop.cell)
 
 
 def _given(bound: JacobianBound, units: int, lag: int, random: np.random.Generator) -> Given:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rnnsym.calculus.unrolling import StepGraph
+from rnnsym.calculus.unrolling import graph_of
 from rnnsym.model.networks import Network
 from rnnsym.numerics.functions import helpers
 from rnnsym.numerics.lines import broken, filled
@@ -75,7 +75,7 @@ def head(setting: Setting, *, solves: bool = False) -> Iterator[str]:
     network, names = setting.graph.network, setting.names
     yield f'"""Loss and gradient of the network {network.cell.name} ({network.topology}, {network.loss}).'
     yield ""
-    yield from (line for equation in _equation_lines(setting.graph) for line in filled(f"    {equation}"))
+    yield from (line for equation in equation_lines(network) for line in filled(f"    {equation}"))
     yield ""
     yield "A batch is the first axis of everything but the parameters. Made by rnnsym from the equations above."
     yield '"""'
@@ -91,7 +91,8 @@ def head(setting: Setting, *, solves: bool = False) -> Iterator[str]:
     yield from (f"\n{helpers[name].rstrip()}" for name in sorted(setting.printer.functions) if name in helpers)
 
 
-def _equation_lines(graph: StepGraph) -> list[str]:
-    style = style_of(graph.network)
+def equation_lines(network: Network) -> list[str]:
+    """Return the let-bound equations of a step, of the readout and of the loss, as Unicode text."""
+    graph, style = graph_of(network), style_of(network)
     assignments = (*graph.cell, *graph.readout, *dict.fromkeys((graph.step_loss, graph.loss)))
     return [f"{plain(lay_out(a.target, style))} = {plain(lay_out(a.value, style))}" for a in assignments]

@@ -125,6 +125,10 @@ class Derivation:
     style: Style
     sections: tuple[Section, ...] = field(repr=False)
 
+    def __repr__(self) -> str:
+        borne = sum(bool(step.checks) and all(check.passed for check in step.checks) for step in self.steps)
+        return f"<Derivation: {self.title}; {len(self.steps)} equations, {borne} of them checked>"
+
     @property
     def steps(self) -> tuple[Step, ...]:
         """All steps of all sections, in order."""

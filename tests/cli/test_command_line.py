@@ -38,6 +38,8 @@ def test_the_report_holds_everything(report_folder: Path) -> None:
     names = {path.name for path in report_folder.iterdir()}
     assert names >= REPORT_FILES
     assert {path.name for path in (report_folder / "figures").iterdir()} == {
+        "activations.svg",
+        "contributions-by-cell.svg",
         "gradient-products.svg",
         "path-contributions.svg",
         "unrolled.svg",
@@ -153,8 +155,8 @@ def test_figures_that_a_network_has_not_are_left_out_with_a_line_or_refused_by_t
     status, out, err = run(["figures", *network, "-o", str(tmp_path)], capsys, monkeypatch)
     assert (status, out) == (0, f"{tmp_path / 'unrolled.svg'}\n")
     notes = err.splitlines()
-    assert len(notes) == 2
-    for line, name in zip(notes, ("gradient-products", "path-contributions"), strict=True):
+    followed = ("gradient-products", "activations", "path-contributions", "contributions-by-cell")
+    for line, name in zip(notes, followed, strict=True):
         assert line.startswith(f"rnnsym: note: the figure {name} is not drawn: it follows the loss of one output")
     names = ["unrolled", "path-contributions"]
     status, out, err = run(["figures", *names, *network, "-o", str(tmp_path / "new")], capsys, monkeypatch)

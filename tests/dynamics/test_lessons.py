@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from rnnsym.dynamics.lessons import (
+    CELLS,
     LAGS,
     LEARNT,
     Lesson,
@@ -18,7 +19,6 @@ from rnnsym.dynamics.lessons import (
     curriculum,
     longest_lag,
     read_outcomes,
-    starts,
     take,
     take_all,
     write_outcomes,
@@ -107,7 +107,8 @@ def test_unknown_cells_and_tasks_are_refused() -> None:
 
 def test_the_committed_table_holds_the_whole_curriculum_and_one_entry_trains_to_its_numbers() -> None:
     table = read_outcomes()
-    assert {lesson.name: lesson for lesson in curriculum()} == {name: one.lesson for name, one in table.items()}
+    lessons = {name: one.lesson for name, one in table.items()}
+    assert {lesson.name: lesson for lesson in curriculum()}.items() <= lessons.items()
     assert all(0 < one.share < 3 and 0 < one.updates <= one.lesson.updates for one in table.values())
     quickest: Any = min(table.values(), key=lambda one: one.updates * one.lesson.lag)
     retrained = take(quickest.lesson)
@@ -116,4 +117,4 @@ def test_the_committed_table_holds_the_whole_curriculum_and_one_entry_trains_to_
 
 
 def test_starts_and_lags_cover_the_curriculum() -> None:
-    assert len(curriculum()) == 3 * len(starts) * len(LAGS)
+    assert len(curriculum()) == 3 * len(CELLS) * len(LAGS)

@@ -19,6 +19,7 @@ from rnnsym.dynamics import (
     spectral_radius,
     with_spectral_radius,
 )
+from rnnsym.dynamics.spectra import memory_length
 from rnnsym.errors import DataError
 
 READOUT = "yhat = sigmoid(h @ W_y + b_y)"
@@ -248,3 +249,20 @@ def test_a_cell_without_a_recurrent_weight_and_draws_without_sense_are_refused()
         draw_parameters(SIMPLE, SIZES, -1)
     with pytest.raises(DataError, match="scale: expected a number from 0"):
         draw_parameters(SIMPLE, SIZES, 0, scale=-1.0)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@given(st.integers(0, 2**20), st.integers(2, 12), st.floats(0.05, 1.0))
+def test_the_memory_of_every_parameter_is_the_first_lag_with_its_share(
+    name: str, seed: int, steps: int, share: float
+) -> None:
+    network = NETWORKS[name]
+    found = path_contributions(network, *drawn(network, seed, steps))
+    alive = [one for one, norms in found.norms.items() if norms.any()]  # a rectified unit may be off throughout
+    lengths = [memory_length(found.log_norms[one], share) for one in alive]
+    for one, length in zip(alive, lengths, strict=True):
+        shares = found.shares(one)
+        assert shares[length] >= share > shares[length - 1]
+    if alive:
+        stacked = np.stack([found.log_norms[one] for one in alive])
+        assert memory_length(stacked, share).tolist() == lengths

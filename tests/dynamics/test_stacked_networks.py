@@ -19,7 +19,7 @@ from rnnsym.dynamics import (
     step_jacobians,
 )
 from rnnsym.dynamics.contributions import shares_of_last
-from rnnsym.dynamics.products import scale_to_one
+from rnnsym.dynamics.scans import scale_to_one
 from rnnsym.errors import DataError
 
 READOUT = "yhat = sigmoid(h @ W_y + b_y)"

@@ -1,0 +1,158 @@
+"""Remedies against vanishing and exploding gradients: what is claimed of each, what is measured, and the verdict.
+
+Measured are the gradient over 100 steps before any training, and the longest lag that a network then learns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from rnnsym.dynamics.initialisation import initialise
+from rnnsym.dynamics.lessons import Outcome, longest_lag, starts
+from rnnsym.dynamics.products import gradient_products
+from rnnsym.dynamics.result_tables import read_rows, write_rows
+from rnnsym.dynamics.studies import order_statistics
+from rnnsym.dynamics.tasks import task
+from rnnsym.model.cells import cells
+
+STEPS, UNITS, COUNT = 100, 32, 20
+TASKS = ("adding", "first-bit")
+BASELINE = "simple"
+CLEARLY = 0.5  # a gradient is kept clearly better where its distance from 1, in decades, is at most this share
+TABLE = Path(__file__).with_name("remedies.json")
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A remedy: the notes' claim in short, the learner of the laboratory that has it, and the one that has it not.
+
+    ``of_updates`` says that it acts on the updates and leaves the gradient of given weights as it is.
+    """
+
+    name: str
+    claim: str
+    learner: str
+    without: str = BASELINE
+    of_updates: bool = False
+
+
+_against_vanishing = "against vanishing"
+remedies: Mapping[str, Remedy] = MappingProxyType({
+    entry.name: entry
+    for entry in (
+        Remedy("ReLU", _against_vanishing, "relu"),
+        Remedy("leaky ReLU", _against_vanishing, "leaky_relu"),
+        Remedy("ReLU, start from I", _against_vanishing, "irnn", "relu"),
+        Remedy("tanh, start from I", _against_vanishing, "identity"),
+        Remedy("orthogonal start", _against_vanishing, "orthogonal"),
+        Remedy("Glorot's start", _against_vanishing, BASELINE, "pytorch"),
+        Remedy("Skip RNN", _against_vanishing, "skip_rnn"),
+        Remedy("skip connection", _against_vanishing, "skip_connection"),
+        Remedy("LSTM", "against both", "lstm_bias_0"),
+        Remedy("LSTM, forget bias 1", "against both", "lstm", "lstm_bias_0"),
+        Remedy("GRU", "against both", "gru"),
+        Remedy("clipping", "against exploding", BASELINE, "unclipped", of_updates=True),
+        Remedy("clipping, ReLU from I", "against exploding", "irnn", "irnn_unclipped", of_updates=True),
+        Remedy("controlled rate", "against exploding", "fast_controlled", "fast", of_updates=True),
+    )
+})
+
+
+@dataclass(frozen=True)
+class Decades:
+    """log₁₀ ‖∂s_T/∂s_0‖₂ over T = 100 steps at the start: the lower median of the draws, and their middle 80 %."""
+
+    low: float
+    middle: float
+    high: float
+
+    @property
+    def distance(self) -> float:
+        """How many decades from 1."""
+        return abs(self.middle)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a remedy does: the gradient over 100 steps, and by task the longest lag (the middle one of the seeds)."""
+
+    remedy: Remedy
+    gradient: Decades
+    gradient_without: Decades
+    lags: Mapping[str, int]
+    lags_without: Mapping[str, int]
+
+    @property
+    def changes(self) -> Mapping[str, int]:
+        """By what is measured: 1 where it is better with the remedy, −1 where it is worse, else 0.
+
+        A gradient is better where at most ``CLEARLY`` of its distance from 1, in decades, is left.
+        """
+        own, other = self.gradient.distance, self.gradient_without.distance
+        gradient = (own <= CLEARLY * other) - (other <= CLEARLY * own) if own != other else 0
+        found = {} if self.remedy.of_updates else {"gradient": gradient}
+        return found | {name: (lag > self.lags_without[name]) - (lag < self.lags_without[name])
+                        for name, lag in self.lags.items()}
+
+    @property
+    def verdict(self) -> str:
+        """Borne out: something is better and nothing worse; not borne out: nothing is better; else in part."""
+        better = [name for name, change in self.changes.items() if change > 0]
+        worse = [name for name, change in self.changes.items() if change < 0]
+        if not better:
+            return "not borne out" + (f": {', '.join(worse)} worse" if worse else "")
+        if not worse:
+            return f"borne out: {', '.join(better)}"
+        return f"in part: {', '.join(better)}; but {', '.join(worse)} worse"
+
+
+def measure_start(learner: str, seed: int = 0) -> Decades:
+    """Measure the gradient over 100 steps of a learner's network at its start, along sequences of the adding task."""
+    start, entry = starts[learner], task("adding")
+    network, sizes = entry.network(cells[start.cell or learner]), entry.sizes(UNITS)
+    drawn = [initialise(network, sizes, start.scheme, one, forget_bias=start.forget_bias)
+             for one in range(seed * COUNT, (seed + 1) * COUNT)]
+    parameters = {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}
+    inputs = entry.draw(np.random.default_rng(seed), COUNT, STEPS).inputs
+    norms = gradient_products(network, parameters, inputs[:, None]).log_norms[..., -1:] / np.log(10.0)
+    band = order_statistics(norms.reshape(1, COUNT, 1))
+    return Decades(float(band.low[0, 0]), float(band.middle[0, 0]), float(band.high[0, 0]))
+
+
+def learners() -> tuple[str, ...]:
+    """Return all learners that the remedies speak of, the baseline first."""
+    return tuple(dict.fromkeys((BASELINE, *(name for one in remedies.values() for name in (one.learner, one.without)))))
+
+
+def read_starts(path: Path = TABLE) -> dict[str, Decades]:
+    """Return the measured gradient of each learner's start. Errors: DataError for a file that is no such table."""
+    return dict(read_rows(path, lambda row: (row["learner"], Decades(row["low"], row["middle"], row["high"]))))
+
+
+def write_starts(path: Path = TABLE) -> None:
+    """Measure every learner's start and write the table, whole or not at all."""
+    rows = [{"learner": name, **vars(measure_start(name))} for name in learners()]
+    write_rows(rows, path)
+
+
+def effects(gradients: Mapping[str, Decades], outcomes: Iterable[Outcome]) -> tuple[Effect, ...]:
+    """Return what each remedy does, from the tables of starts and of lessons."""
+    found = tuple(outcomes)
+    lags = {learner: {task: _middle_lag(found, task, learner) for task in TASKS} for learner in learners()}
+    return tuple(
+        Effect(one, gradients[one.learner], gradients[one.without], lags[one.learner], lags[one.without])
+        for one in remedies.values()
+    )
+
+
+def _middle_lag(outcomes: tuple[Outcome, ...], task: str, learner: str) -> int:
+    """Return the lower median over seeds of the longest lag that was learnt."""
+    own = [one for one in outcomes if (one.lesson.task, one.lesson.cell) == (task, learner)]
+    seeds = sorted({one.lesson.seed for one in own})
+    lags = sorted(longest_lag([one for one in own if one.lesson.seed == seed], task, learner) for seed in seeds)
+    return lags[(len(lags) - 1) // 2]

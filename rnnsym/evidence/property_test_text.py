@@ -1,0 +1,202 @@
+"""The parts of a property test that stands alone; words between @ are filled in for a network."""
+
+HEAD = '''"""A property test for gradients of the network @TITLE@.
+
+@EQUATIONS@
+
+Put it into a test suite beside @MODULE@.py, and name your own function in the place of SUBJECT. It is judged by the
+slope of @MODULE@.py's loss, measured by differences, and by the derived gradient. Needs NumPy, Hypothesis and pytest;
+run it as python -m pytest test_@MODULE@.py. Made by rnnsym from the equations above.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+import @MODULE@ as reference
+
+# f(parameters, inputs, targets, initial_state=None, lengths=None) -> (loss, {name: gradient}), a batch in front
+SUBJECT = reference.value_and_grad
+
+LARGEST = @SIZES@  # sizes that are drawn
+LONGEST = 6  # steps
+SCALES = (1.0, 0.3, 0.05, 2.0)  # of the weights: ordinary, small, vanishing after a few steps, saturated
+ROUNDING = 1e-11  # of the largest entry of a gradient: what the order of float64's sums may make of it
+NOISE = 1e-9  # of the loss: what its rounding, divided by the smallest steps of differences, may make of a slope
+CASES = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def shapes(@NAMES@):
+    """Return the shape of each parameter."""
+    return {
+@SHAPES@
+    }
+
+
+@st.composite
+def cases(draw):
+    """Draw sizes, and a seed for the numbers: (parameters, inputs, targets, initial_state)."""
+    sizes = {name: draw(st.integers(1, most), label=name) for name, most in LARGEST.items()}
+    steps, outputs = draw(st.integers(1, LONGEST), label="T"), draw(st.integers(1, LONGEST), label="S")
+    batch, scale = draw(st.integers(1, 3), label="batch"), draw(st.sampled_from(SCALES), label="scale")
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1), label="seed"))
+    parameters = {name: scale * random.normal(size=shape) for name, shape in shapes(**sizes).items()}
+    return parameters, *data(random, batch, steps, outputs, **sizes)
+
+
+def data(random, batch, steps, outputs, @NAMES@):
+    """Return (inputs, targets, initial_state)."""
+@DATA@
+    return inputs, targets, initial_state
+
+
+def distributions(drawn):
+    """Return targets that sum to 1."""
+    return drawn / drawn.sum(axis=-1, keepdims=True)
+
+
+def agree(name, found, wanted, allowed):
+    """Raise an AssertionError that names the worst entry where two gradients are further apart than is allowed."""
+    shapes_are = f"the gradient of {name} has shape {np.shape(found)}, not {np.shape(wanted)}"
+    assert np.shape(found) == np.shape(wanted), shapes_are
+    errors = np.abs(found - wanted)
+    bad = ~(errors <= allowed)  # a NaN is bad
+    if bad.any():
+        worst = np.unravel_index(np.argmax(np.where(np.isnan(errors), np.inf, errors)), errors.shape)
+        place = f"{name}[{', '.join(map(str, worst))}]"
+        raise AssertionError(f"the gradient of {place} is {found[worst]!r}, but should be {wanted[worst]!r}")
+
+
+def called(parameters, inputs, targets, initial_state):
+    """Return what SUBJECT makes of copies."""
+    copies = {name: value.copy() for name, value in parameters.items()}
+    start = {name: value.copy() for name, value in initial_state.items()}
+    return SUBJECT(copies, inputs.copy(), targets.copy(), start)
+'''
+
+WITNESS = '''
+
+def slopes(function, value):
+    """Return df/dv for each entry of an array, and an estimate of its error: central differences, extrapolated."""
+    found, errors = np.empty(value.shape), np.empty(value.shape)
+    for place in np.ndindex(value.shape):
+        found[place], errors[place] = slope(function, value, place)
+    return found, errors
+
+
+def slope(function, value, place):
+    """Extrapolate central differences to a step of 0, and take the value whose neighbours in the table are nearest."""
+    best, error, before = np.nan, np.inf, []
+    for halvings in range(8):
+        step = 0.02 * 0.5**halvings
+        moved = [value.copy(), value.copy()]
+        moved[0][place] += step
+        moved[1][place] -= step
+        row = [(function(moved[0]) - function(moved[1])) / (moved[0][place] - moved[1][place])]
+        for order, older in enumerate(before, start=1):
+            row.append(row[-1] + (row[-1] - older) / (4.0**order - 1.0))
+            apart = max(abs(row[-1] - row[-2]), abs(row[-1] - older))
+            if apart < error:
+                best, error = row[-1], apart
+        before = row
+    return best, error
+'''
+
+NO_DIFFERENCES = '''
+
+# The network rounds with a straight-through slope, which no difference of its loss measures: the derived one judges.
+'''
+
+LAWS = '''
+
+@CASES
+@given(cases())
+def test_loss_and_gradients_are_the_derived_ones(case):
+    """The largest entry of a gradient sets what rounding may change, so that small gradients are judged too."""
+    assume(np.isfinite(reference.loss(*case)))
+    loss, found = called(*case)
+    wanted_loss, wanted = reference.value_and_grad(*case)
+    agree("the loss", np.asarray(loss), np.asarray(wanted_loss), ROUNDING * (1.0 + abs(wanted_loss)))
+    assert set(found) == set(wanted)
+    for name, gradient in wanted.items():
+        agree(name, found[name], gradient, ROUNDING * np.abs(gradient).max(initial=0.0))
+
+
+@CASES
+@given(cases())
+def test_a_batch_has_the_mean_of_its_sequences_gradients(case):
+    """The loss is a mean over the batch, and so is its gradient."""
+    parameters, inputs, targets, initial_state = case
+    assume(np.isfinite(reference.loss(*case)))
+    _, found = called(*case)
+    single = []
+    for one in range(len(inputs)):
+        start = {name: value[one:one + 1] for name, value in initial_state.items()}
+        single.append(called(parameters, inputs[one:one + 1], targets[one:one + 1], start)[1])
+    for name, gradient in found.items():
+        parts = np.stack([each[name] for each in single])
+        agree(name, gradient, parts.mean(axis=0), ROUNDING * np.abs(parts).max(initial=0.0))
+
+
+@CASES
+@given(cases())
+def test_arguments_are_left_alone(case):
+    """Parameters are shared by all steps and all calls."""
+    parameters, inputs, targets, initial_state = case
+    before = [value.copy() for value in (*parameters.values(), inputs, targets, *initial_state.values())]
+    SUBJECT(*case)
+    after = [*parameters.values(), inputs, targets, *initial_state.values()]
+    assert all(np.array_equal(old, new, equal_nan=True) for old, new in zip(before, after))
+
+
+@pytest.mark.parametrize("name", reference.PARAMETERS)
+def test_a_wrong_entry_is_noticed(name):
+    """A relative error of a millionth in one entry, planted, must not pass."""
+    wanted = np.random.default_rng(0).normal(size=(3, 2))
+    found = wanted.copy()
+    found[1, 1] *= 1.000001
+    with pytest.raises(AssertionError, match=name):
+        agree(name, found, wanted, ROUNDING * np.abs(wanted).max())
+'''
+
+DIFFERENCES = '''
+
+@CASES
+@given(cases())
+def test_the_gradient_is_the_slope_of_the_loss(case):
+    """The differences' own error sets what is allowed; beside a kink they say nothing, and the case is passed over."""
+    parameters, *rest = case
+    assume(np.isfinite(reference.loss(*case)))
+    _, found = called(*case)
+    for name, value in parameters.items():
+        wanted, errors = slopes(lambda moved: reference.loss({**parameters, name: moved}, *rest), value)
+        largest = np.abs(wanted).max(initial=0.0)
+        assume(errors.max(initial=0.0) <= 1e-5 * (largest + 1e-3))
+        agree(name, found[name], wanted, 10.0 * errors + NOISE * (largest + 1.0 + abs(reference.loss(*case))))
+'''
+
+PADDING = '''
+
+@CASES
+@given(cases(), st.data())
+def test_steps_past_a_sequence_s_end_change_nothing(case, choices):
+    """With lengths, whatever stands in the padded steps: the gradients are those of the sequences by themselves."""
+    parameters, inputs, targets, initial_state = case
+    steps = inputs.shape[1]
+    lengths = np.array([choices.draw(st.integers(1, steps)) for _ in inputs])
+    padded = inputs.copy()
+    for row, length in zip(padded, lengths):
+        row[length:] = 0
+    assume(np.isfinite(reference.loss(parameters, padded, targets, initial_state, lengths)))
+    one = SUBJECT(parameters, inputs, targets, initial_state, lengths)[1]
+    other = SUBJECT(parameters, padded, targets, initial_state, lengths)[1]
+    for name, gradient in one.items():
+        agree(name, other[name], gradient, ROUNDING * np.abs(gradient).max(initial=0.0))
+'''
+
+TAIL = '''
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
+'''

@@ -1,0 +1,94 @@
+"""The property test that stands alone: it passes on what was derived, and fails on a gradient with an error."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import rnnsym
+from rnnsym.evidence.property_tests import property_test
+from rnnsym.model.networks import Network
+
+LOOKUP = rnnsym.Cell.from_equations("lookup", "h = tanh(E[x] + h_prev @ W_h + b)")
+NETWORKS: Mapping[str, Network] = {
+    "simple": Network(rnnsym.cells["simple"]),
+    "lstm, every output": Network(rnnsym.cells["lstm"], loss="softmax_cross_entropy", topology="many-to-many"),
+    "fed back": Network(rnnsym.cells["gru"], loss="squared_error", topology="one-to-many",
+                        readout="yhat = h @ W_y + b_y"),
+    "rounding": Network(rnnsym.cells["skip_rnn"]),
+    "looked up": Network(LOOKUP, readout="yhat = sigmoid(h @ W_y + b_y)"),
+    "decoder": Network(rnnsym.cells["simple"], decoder=rnnsym.cells["gru"], topology="encoder-decoder",
+                       loss="squared_error", readout="yhat = h @ W_y + b_y"),
+    "single step": Network(rnnsym.cells["simple"], topology="one-to-one"),
+}
+MISTAKES: Mapping[str, str] = {
+    "a sign": 'g = {n: -v for n, v in g.items()}',
+    "a millionth": 'g["W_h"] = g["W_h"] * 1.000001',
+    "a sum for the mean": 'g = {n: v * len(args[1]) for n, v in g.items()}',
+    "a transpose": 'g["W_h"] = g["W_h"].T',
+    "a shape": 'g["b"] = g["b"][None]',
+    "a NaN": 'g["b"] = g["b"] * float("nan")',
+    "a name": 'del g["b"]',
+}
+
+
+def run_alone(folder: Path, network: Network, subject: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the property test in a folder of its own, without the repository's settings."""
+    (folder / "gradient.py").write_text(rnnsym.compile(network).source, encoding="utf-8")
+    text = property_test(network)
+    if subject:
+        marked = "SUBJECT = reference.value_and_grad\n"
+        assert text.count(marked) == 1
+        text = text.replace(marked, subject)
+    (folder / "test_gradient.py").write_text(text, encoding="utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-W", "error", "test_gradient.py"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_it_passes_on_the_derived_gradient(name: str, tmp_path: Path) -> None:
+    run = run_alone(tmp_path, NETWORKS[name])
+    assert run.returncode == 0, run.stdout
+    assert "passed" in run.stdout
+    assert "skipped" not in run.stdout
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_it_fails_on_a_wrong_gradient(mistake: str, tmp_path: Path) -> None:
+    subject = ("def SUBJECT(*args):\n    loss, g = reference.value_and_grad(*args)\n"
+               f"    {MISTAKES[mistake]}\n    return loss, g\n")
+    run = run_alone(tmp_path, NETWORKS["simple"], subject)
+    assert run.returncode == 1, run.stdout
+
+
+def test_differences_alone_find_a_mistake_of_the_reference(tmp_path: Path) -> None:
+    network = NETWORKS["simple"]
+    source = rnnsym.compile(network).source
+    wrong = "\n\n_right = value_and_grad\n\n\ndef value_and_grad(*args):\n    loss, g = _right(*args)\n" \
+            '    g["W_h"] = g["W_h"] * 1.001\n    return loss, g\n'
+    (tmp_path / "gradient.py").write_text(source + wrong, encoding="utf-8")
+    (tmp_path / "test_gradient.py").write_text(property_test(network), encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    run = subprocess.run([sys.executable, "-m", "pytest", "-q", "test_gradient.py"], cwd=tmp_path, capture_output=True,
+                         text=True, check=False)
+    assert run.returncode == 1
+    assert "FAILED test_gradient.py::test_the_gradient_is_the_slope_of_the_loss" in run.stdout
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_it_imports_no_rnnsym_and_leaves_no_place_unfilled(name: str) -> None:
+    text = property_test(NETWORKS[name])
+    tree = ast.parse(text)
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported == {"numpy", "pytest", "hypothesis", "gradient"}
+    assert not [word for word in text.split() if word.startswith("@") and word.endswith("@")]
+    assert max(map(len, text.splitlines())) <= 120
