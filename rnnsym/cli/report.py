@@ -12,6 +12,7 @@ import numpy as np
 
 import rnnsym
 from rnnsym.cli.corpus_data import arguments_for, misfit, plain_sizes, sizes_for
+from rnnsym.cli.laboratory import explored, remedied
 from rnnsym.cli.outputs import figure_titles, whole_folder
 from rnnsym.cli.page.content import Content, Reading, Training
 from rnnsym.cli.page.document import report_page
@@ -20,6 +21,7 @@ from rnnsym.cli.progress import Advance, progress_bar
 from rnnsym.cli.streams import complain
 from rnnsym.cli.typesetting import installed, typeset
 from rnnsym.errors import OutputError
+from rnnsym.evidence.property_tests import property_test
 from rnnsym.evidence.reports import Report
 from rnnsym.model.networks import Network
 from rnnsym.model.text import Corpus, corpora
@@ -29,8 +31,8 @@ from rnnsym.writing.derivation import Derivation
 LEARNING_RATE = 0.5
 DESCENT_STEPS = 100
 FILES = (
-    "index.html", "derivation.tex", "derivation.txt", "derivation.pdf", "corpus.json", "gradient.py", "checks.json",
-    "figures",
+    "index.html", "derivation.tex", "derivation.txt", "derivation.pdf", "corpus.json", "gradient.py",
+    "test_gradient.py", "checks.json", "figures",
 )
 
 
@@ -96,12 +98,18 @@ def _content(request: Request, lesson: _Lesson, work: Path, stage: Callable[[str
     derivation = _derived(request, lesson.sizes, work, stage("deriving"))
     run = rnnsym.compile(request.network)
     (work / "gradient.py").write_text(run.source, encoding="utf-8")
+    (work / "test_gradient.py").write_text(property_test(request.network), encoding="utf-8")
     reading = _read(run, lesson, request.seed, work, stage)
     report = rnnsym.check(request.network, request.seed, progress=stage("checking"))
     (work / "checks.json").write_text(_checks(derivation, report), encoding="utf-8")
     pictures, undrawn = draw_pictures(request.network, work / "figures", request.seed, stage("drawing"))
-    return Content(derivation, lesson.sizes, run.source, report, pictures, undrawn, reading=reading,
-                   unread=lesson.unread)
+    advance = stage("gradient flow")
+    remedies, unremedied = remedied(request.network, request.seed)
+    advance(1, 2)
+    explorer = explored(request.network, request.seed)
+    advance(2, 2)
+    return Content(derivation, lesson.sizes, run.source, report, pictures, undrawn, explorer, remedies, unremedied,
+                   reading, lesson.unread)
 
 
 def _read(

@@ -6,13 +6,15 @@ Names stand between backticks, so that a page can spell them as formulas.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from rnnsym.dynamics.cell_contributions import CellContributions
 from rnnsym.dynamics.studies import ContributionStudy, ProductStudy
 from rnnsym.dynamics.unrolled_scene import Scene
 from rnnsym.dynamics.unrolled_texts import DOTS
+from rnnsym.dynamics.variants import Function
 from rnnsym.model.networks import Network
 
 ORDINARY = 2  # decades from 1 up to which a number is written out
@@ -60,6 +62,25 @@ def describe_contributions(study: ContributionStudy, recent: int) -> str:
     return (f"The gradient of `{study.parameter}` is a sum over the steps at which it enters. What step {first + 1} "
             f"contributes, over what step {last} does, and the share of the last {recent} steps in the sum of all "
             f"norms (medians of {study.draws.count} draws, n = {study.size}): {'; '.join(lines)}.")
+
+
+def describe_activations(studies: Mapping[Function, ProductStudy]) -> str:
+    """Return how large the median norm of the product of all step Jacobians is with each function, for many units."""
+    one = next(iter(studies.values()))
+    found = [f"{'none' if name is None else name.replace('_', ' ')} "
+             f"{', '.join(power(float(end)) for end in study.norms.middle[:, -1])}" for name, study in studies.items()]
+    return (f"Over {one.draws.steps} steps the norm of the product of the step Jacobians (median of {one.draws.count} "
+            f"draws, {one.size} units) comes to, at ρ = {', '.join(f'{radius:g}' for radius in one.radii)}, by "
+            f"activation: {'; '.join(found)}.")
+
+
+def describe_cells(studies: Sequence[CellContributions]) -> str:
+    """Return what share the last steps have in the gradients of input and of recurrent weights, cell by cell."""
+    found = [f"{study.subject.label.replace('$', '')}: {' and '.join(_percent(float(share)) for share in shares)}"
+             for study in studies for shares in [study.shares.middle[:, 0]]]
+    return (f"What the last {studies[0].recent} of {studies[0].draws.steps} steps have of the sum of all steps' norms, "
+            f"in the gradients of the input weights and of the recurrent weights (medians of {studies[0].draws.count} "
+            f"draws, n = {studies[0].size}): {'; '.join(found)}.")
 
 
 def describe_scene(scene: Scene, network: Network) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import rnnsym
 from rnnsym.cli.corpus_data import misfit, plain_sizes, sizes_for
-from rnnsym.cli.page.content import Content, Picture, Reading, Remedy, Training
+from rnnsym.cli.laboratory import explored, remedied
+from rnnsym.cli.page.content import Content, Picture, Reading, Training
 from rnnsym.cli.page.document import report_page
 from rnnsym.cli.pictures import draw_pictures
 from rnnsym.cli.report import derived_with_proof
@@ -34,8 +35,8 @@ NETWORKS: dict[str, Callable[[], Network]] = {
 }
 DRAWN = ("simple", "encoder-decoder")  # with figures, which take seconds where there is a gradient flow to follow
 NOTATIONS = {"gru": "goodfellow"}
-FILES = ["checks.json", "corpus.json", "derivation.pdf", "derivation.tex", "derivation.txt", "gradient.py"]
-REMEDIES = (Remedy("clipping by norm", "10³ becomes 1", "the gradient is scaled & keeps its direction"),)
+FILES = ["checks.json", "corpus.json", "derivation.pdf", "derivation.tex", "derivation.txt", "gradient.py",
+         "test_gradient.py"]
 
 
 @functools.cache
@@ -50,8 +51,10 @@ def content(name: str) -> Content:
     report = rnnsym.check(network, max_examples=2, budget=1.0)
     pictures, undrawn = _drawn(network) if name in DRAWN else ((), ("Not drawn: a figure, for a reason.",))
     reading = None if reason else Reading(corpus, Training(0.5, (0.7, 0.3, 0.1), (0.9, 0.1, 0.2)))
-    return Content(derivation, sizes, rnnsym.emit(network), report, pictures, undrawn, remedies=REMEDIES,
-                   reading=reading, unread=reason)
+    remedies, unremedied = remedied(network, 0)
+    explorer = explored(network, 0) if name in DRAWN else ""
+    return Content(derivation, sizes, rnnsym.emit(network), report, pictures, undrawn, explorer, remedies, unremedied,
+                   reading, reason)
 
 
 def _drawn(network: Network) -> tuple[tuple[Picture, ...], tuple[str, ...]]:

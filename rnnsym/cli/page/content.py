@@ -38,20 +38,20 @@ class Picture:
 
 @dataclass(frozen=True)
 class Remedy:
-    """What one remedy against vanishing or exploding gradients does for this cell, and why."""
+    """What one remedy makes of the gradient over 100 steps of this cell, and what that means."""
 
     name: str
     effect: str
-    why: str
+    meaning: str
 
 
 @dataclass(frozen=True)
 class Content:
     """What was derived, run, checked and drawn.
 
-    ``sizes`` are the numbers for d, n, k, …; ``proof`` is the derivation for every T, of which the page shows the
-    proof; ``reading`` is None where ``unread`` says why the network has no corpus. ``undrawn`` says why figures are
-    missing. ``explorer`` is the HTML of the gradient-flow explorer, "" where the network has none.
+    ``sizes`` are the numbers for d, n, k, …; the derivation holds the proof for every T, too. ``undrawn`` says why
+    figures are missing, ``unremedied`` why no remedy was measured, ``unread`` why there is no corpus (``reading``).
+    ``explorer`` is the HTML of the gradient-flow explorer, "" where the network has none.
     """
 
     derivation: Derivation
@@ -62,5 +62,6 @@ class Content:
     undrawn: tuple[str, ...] = ()
     explorer: str = ""
     remedies: tuple[Remedy, ...] = ()
+    unremedied: str = ""
     reading: Reading | None = None
     unread: str = ""
