@@ -51,11 +51,11 @@ def remedied(network: Network, seed: int) -> tuple[tuple[Remedy, ...], str]:
 def _remedy(effect: OwnEffect, base: float | None) -> Remedy:
     """Return one row; ``base`` is how many decades the cell as it is lies from 1, None for that row itself."""
     found = effect.decades
-    name = effect.name[:1].upper() + effect.name[1:]
     if found is None:
-        return Remedy(name, "not to be had", effect.obstacle)
+        return Remedy(effect.name, "not to be had", effect.obstacle)
     size = f"{_ten_to(found.middle)} ({_ten_to(found.low)} to {_ten_to(found.high)})"
-    return Remedy(name, size, FIRST if base is None else f"{_verdict(found.middle)}; {_compared(found.distance, base)}")
+    meaning = FIRST if base is None else f"{_verdict(found.middle)}; {_compared(found.distance, base)}"
+    return Remedy(effect.name, size, meaning)
 
 
 def _verdict(decades: float) -> str:

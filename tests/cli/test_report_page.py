@@ -126,7 +126,7 @@ def test_a_failed_check_leads_the_part_of_the_checks() -> None:
 @pytest.mark.parametrize("name", DRAWN)
 def test_figures_say_what_is_seen_and_share_no_name(name: str) -> None:
     source = page(name)
-    assert source.count('<svg viewBox="') == len(content(name).pictures)
+    assert source.count('role="img" aria-labelledby="figure-') == len(content(name).pictures)
     for picture in content(name).pictures:
         assert picture.title not in picture.words
         assert len(re.findall(r"\d", picture.words)) > 2, "what is seen, in numbers"

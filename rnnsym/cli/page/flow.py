@@ -14,8 +14,8 @@ from rnnsym.writing.layout import style_of
 REMEDIES, TITLE = "remedies", "What remedies would do for this cell"
 WORDS = (f"How much a change of the first state changes the state {STEPS} steps later, at the start of training: the "
          f"median of {COUNT} networks of {WANTED['n']} units, initialised at random, along random inputs. At 1 nothing "
-         "is lost and nothing blown up. Clipping and a controlled learning rate act on the step that is taken with a gradient and leave the "
-         "gradient as it is: they are not in the table.")
+         "is lost and nothing blown up. Clipping and a controlled learning rate act on the step that is taken with a "
+         "gradient and leave the gradient as it is: they are not in the table.")
 
 
 def flow_part(content: Content) -> str:
@@ -26,7 +26,8 @@ def flow_part(content: Content) -> str:
     text = "" if not drawn else (
         "<p>The derivative of the last state by an earlier one is a product of one Jacobian a step: over many steps it "
         "vanishes or explodes, and with it what a step far back contributes to the gradient.</p>")
-    return section("flow", "The gradient flow", text, *drawn, missing, content.explorer)
+    explorer = f'<h3 id="explore">Other weights, other steps</h3>{content.explorer}' if content.explorer else ""
+    return section("flow", "The gradient flow", text, *drawn, missing, explorer)
 
 
 def remedies_part(content: Content) -> str:
