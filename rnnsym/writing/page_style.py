@@ -25,13 +25,15 @@ math { font-family: "rnnsym math", "STIX Two Math", "Latin Modern Math", "Cambri
 .equations td { padding: .18rem .3rem; vertical-align: baseline; white-space: nowrap; }
 .equations td.left { text-align: right; padding-right: 0; }
 mtd { text-align: left; }
-.equations td.mark { font-size: .8rem; } .equations td.note { padding-left: 1.5rem; color: var(--quiet); }
+.equations td.note { padding-left: 1.5rem; color: var(--quiet); }
+.equations td.mark { font-size: .8rem; } details.check { contain: inline-size; width: 1.3rem; }
 details.check summary { cursor: pointer; list-style: none; color: var(--good); padding: 0 .3rem; }
 details.check summary::-webkit-details-marker { display: none; }
 details.check.failed summary { color: var(--bad); }
-details.check dl { width: 13rem; margin: .3rem .6rem .5rem 0; padding: .5rem .7rem; white-space: normal;
-  line-height: 1.4; background: var(--panel); border-radius: .3rem; }
-details.check dt { font-weight: 600; } details.check dd { margin: 0 0 .25rem; color: var(--quiet); }
+details.check dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem .8rem; width: min(30rem, 80vw);
+  margin: .3rem 0 .6rem; padding: .6rem .8rem; white-space: normal; line-height: 1.4; background: var(--panel);
+  border-radius: .3rem; }
+details.check dt { color: var(--quiet); } details.check dd { margin: 0; }
 .wide { overflow-x: auto; margin: 1rem 0; }
 table.names { border-collapse: collapse; }
 table.names caption { text-align: left; }

@@ -110,10 +110,10 @@ def _equation(equation: Equation, check: str) -> str:
         (heads[0], _display(right))]
     lines += [("", _display(line.box, line.indent + equation.below)) for line in rest]
     notes = [""] * (len(lines) - 1) + [escape(f"({equation.condition})") if equation.condition else ""]
-    mark = f'<td class="mark" rowspan="{len(lines)}">{check}</td>'
     rows = [f'<td class="left">{left}</td><td>{right}</td><td class="note">{note}</td>'
             for (left, right), note in zip(lines, notes, strict=True)]
-    return "".join(f"<tr>{mark if not place else ''}{cells}</tr>" for place, cells in enumerate(rows))
+    marks = [check] + [""] * (len(rows) - 1)  # what the mark opens to lies below the first line, above the others
+    return "".join(f'<tr><td class="mark">{one}</td>{cells}</tr>' for one, cells in zip(marks, rows, strict=True))
 
 
 def _display(box: Box, indent: int = 0) -> str:

@@ -16,8 +16,9 @@ pytestmark = pytest.mark.skipif(bool(missing_tools()), reason=f"{', '.join(missi
 
 DESK, PHONE, NARROW = 1280, 390, 320  # pixels
 PAPER = 657  # pixels: the 174 mm between the margins of A4
+OPENED = "simple, all marks open"
 LOOKS = {
-    "light": [("simple", DESK), ("simple", PHONE), ("lstm", PHONE), ("encoder-decoder", DESK)],
+    "light": [("simple", DESK), (OPENED, PHONE), ("lstm", PHONE), ("encoder-decoder", DESK)],
     "dark": [("simple", PHONE), ("gru", PHONE), ("skip_rnn", DESK), ("bidirectional", DESK)],
 }
 MEASURED = ("simple", "lstm", "encoder-decoder", "columns")
@@ -29,10 +30,16 @@ def faults(look: Look) -> list[str]:
     return found + ([f"{look.content} pixels wide"] if look.content > look.width else [])
 
 
+def opened(source: str) -> str:
+    """Return a page as a reader leaves it who has opened every mark."""
+    return source.replace('<details class="check">', '<details class="check" open>')
+
+
 @pytest.mark.parametrize("scheme", LOOKS)
 def test_nothing_is_objected_to_and_the_page_is_as_wide_as_the_screen(scheme: str, tmp_path: Path) -> None:
     asked = LOOKS[scheme]
-    for (name, width), look in look_at({name: page(name) for name, _ in asked}, asked, tmp_path, scheme).items():
+    pages = {name: opened(page("simple")) if name == OPENED else page(name) for name, _ in asked}
+    for (name, width), look in look_at(pages, asked, tmp_path, scheme).items():
         assert (name, width, faults(look)) == (name, width, [])
         assert (look.width, look.dark) == (width, scheme == "dark")
         assert look.rules >= LEAST_RULES
