@@ -6,19 +6,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 Advance = Callable[[int, int], None]
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[str], Advance]]:
-    """Hand out a function that opens a line named by its argument and returns ``advance(done, total)``."""
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn())
+def progress_bar(*, counted: bool = False) -> Iterator[Callable[[str], Advance]]:
+    """Hand out a function that opens a line named by its argument and returns ``advance(done, total)``.
+
+    ``counted`` bars say how much is done in numbers, and only the last two lines stay.
+    """
+    counts = (MofNCompleteColumn(),) if counted else ()
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), *counts, TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
 
         def stage(name: str) -> Advance:
+            for done in progress.task_ids[:-1] if counted else ():
+                progress.remove_task(done)
             task = progress.add_task(name, total=None)
 
             def advance(done: int, total: int) -> None:

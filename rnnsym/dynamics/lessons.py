@@ -6,8 +6,6 @@ figures are drawn; training them anew gives the same numbers up to the rounding 
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,10 +17,11 @@ import numpy as np
 from rnnsym.dynamics.courses import Course
 from rnnsym.dynamics.initialisation import initialise
 from rnnsym.dynamics.optimisers import Adam
+from rnnsym.dynamics.result_tables import read_rows, write_rows
 from rnnsym.dynamics.schedules import Constant
 from rnnsym.dynamics.tasks import task
 from rnnsym.dynamics.training import Progress, Training, train
-from rnnsym.errors import DataError, OutputError
+from rnnsym.errors import DataError
 from rnnsym.model.cells import cells
 
 LAGS = (10, 25, 50, 100, 200)
@@ -114,26 +113,13 @@ def curriculum(seeds: Iterable[int] = (0,)) -> tuple[Lesson, ...]:
 
 def read_outcomes(path: Path = TABLE) -> dict[str, Outcome]:
     """Return {name: outcome} of a table. Errors: DataError for a file that is none."""
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        found = [Outcome(Lesson(**row["lesson"]), row["share"], row["updates"], row["diverged"]) for row in rows]
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{path}: is no table of outcomes ({error}); remove it to train anew") from None
+    found = read_rows(path, lambda row: Outcome(Lesson(**row["lesson"]), row["share"], row["updates"], row["diverged"]))
     return {outcome.lesson.name: outcome for outcome in found}
 
 
 def write_outcomes(outcomes: Iterable[Outcome], path: Path = TABLE) -> None:
     """Write a table, whole or not at all, one outcome a line. Errors: OutputError where it cannot be written."""
-    rows = [json.dumps(asdict(one)) for one in sorted(outcomes, key=lambda one: _order(one.lesson))]
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: the table cannot be written ({error.strerror})") from None
+    write_rows((asdict(one) for one in sorted(outcomes, key=lambda one: _order(one.lesson))), path)
 
 
 def _order(lesson: Lesson) -> tuple[Any, ...]:

@@ -1,0 +1,35 @@
+"""Tables of results: JSON, a row a line, written whole or not at all, so that an interruption loses no row."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rnnsym.errors import DataError, OutputError
+
+Row = TypeVar("Row")
+
+
+def read_rows(path: Path, row: Callable[[Mapping[str, Any]], Row]) -> list[Row]:
+    """Return what ``row`` makes of each row, nothing where there is no file. Errors: DataError for what is no table."""
+    try:
+        return [row(one) for one in json.loads(path.read_text(encoding="utf-8"))]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path}: is no table of outcomes ({error}); remove it to train anew") from None
+
+
+def write_rows(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
+    """Write a table, one row a line. Errors: OutputError where it cannot be written."""
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"{path}: the table cannot be written ({error.strerror})") from None
