@@ -15,16 +15,16 @@ Advance = Callable[[int, int], None]
 def progress_bar(*, counted: bool = False) -> Iterator[Callable[[str], Advance]]:
     """Hand out a function that opens a line named by its argument and returns ``advance(done, total)``.
 
-    ``counted`` bars say how much is done in numbers, and only the last two lines stay.
+    A ``counted`` bar says in numbers how much is done, and the line that is opened next takes its place.
     """
     counts = (MofNCompleteColumn(),) if counted else ()
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), *counts, TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=12 if counted else 30), *counts, TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
 
         def stage(name: str) -> Advance:
-            for done in progress.task_ids[:-1] if counted else ():
-                progress.remove_task(done)
+            for earlier in progress.task_ids if counted else ():
+                progress.remove_task(earlier)
             task = progress.add_task(name, total=None)
 
             def advance(done: int, total: int) -> None:

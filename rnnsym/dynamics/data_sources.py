@@ -7,8 +7,8 @@ with a lag. Packages of data are imported when their data are asked for.
 from __future__ import annotations
 
 import difflib
-import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -82,10 +82,11 @@ def _shuffled(data: Batch) -> Callable[[int, int], Batches]:
     return lambda size, seed: Shuffled(data, min(size, len(data)), seed)
 
 
-def _package(name: str, distribution: str) -> Any:
-    """Import a package of data, or say by name what brings it."""
+@contextmanager
+def _from(distribution: str) -> Iterator[None]:
+    """Import a package of data within, or say by name what brings it."""
     try:
-        return importlib.import_module(name)
+        yield
     except ImportError as error:
         raise DataError(f"{distribution} holds these data, and is not installed ({error}); "
                         "pip install 'rnnsym[data]' brings it") from None
@@ -116,8 +117,10 @@ def _three_bits() -> Data:
 
 def _sunspots() -> Data:
     """Forecast each year's number from those before, one step ahead; RMSE over the years held out."""
-    table = _package("statsmodels.datasets.sunspots", "statsmodels").load_pandas().data
-    series = table["SUNACTIVITY"].to_numpy(dtype=np.float64)
+    with _from("statsmodels"):
+        from statsmodels.datasets import sunspots
+        from statsmodels.tsa.ar_model import AutoReg
+    series = sunspots.load_pandas().data["SUNACTIVITY"].to_numpy(dtype=np.float64)
     known, scale = len(series) - HELD_YEARS, 100.0
     scaled = series / scale
     starts = np.arange(known - WINDOW)
@@ -130,7 +133,7 @@ def _sunspots() -> Data:
         return Judgement({"RMSE": _root(held - series[known:]), "RMSE in training": _root(past[WINDOW:])},
                          tuple(map(float, held)), tuple(map(float, series[known:])))
 
-    fitted = _package("statsmodels.tsa.ar_model", "statsmodels").AutoReg(series[:known], LAGS).fit().params
+    fitted = AutoReg(series[:known], LAGS).fit().params
     linear = fitted[0] + np.lib.stride_tricks.sliding_window_view(series[:-1], LAGS)[:, ::-1] @ fitted[1:]
     return Data(_shuffled(seen), 1, 1, judge, {
         "persistence": _root(series[known - 1:-1] - series[known:]),
@@ -143,7 +146,10 @@ def _root(errors: Float) -> float:
 
 def _digits(width: int) -> Data:
     """Images of 8 × 8 grey values, ``width`` of them a step; the share of images held out that is told rightly."""
-    found = _package("sklearn.datasets", "scikit-learn").load_digits()
+    with _from("scikit-learn"):
+        from sklearn.datasets import load_digits
+        from sklearn.linear_model import LogisticRegression
+    found = load_digits()
     order = np.random.default_rng(0).permutation(len(found.data))
     images, classes = found.data[order] / 16.0, np.asarray(found.target)[order]
     known = len(images) - HELD_DIGITS
@@ -153,8 +159,7 @@ def _digits(width: int) -> Data:
         told = run.predict(parameters, sequences).argmax(axis=1) == classes
         return Judgement({"accuracy": float(told[known:].mean()), "accuracy in training": float(told[:known].mean())})
 
-    linear = _package("sklearn.linear_model", "scikit-learn").LogisticRegression(max_iter=1000)
-    fitted = linear.fit(images[:known], classes[:known])
+    fitted = LogisticRegression(max_iter=1000).fit(images[:known], classes[:known])
     return Data(_shuffled(Batch(sequences[:known], labels[:known])), width, 10, judge, {
         "majority": float(np.bincount(classes[known:]).max() / HELD_DIGITS),
         "logistic regression": float(fitted.score(images[known:], classes[known:]))})

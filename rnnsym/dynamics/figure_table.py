@@ -80,7 +80,9 @@ def _of_experiment(name: str, draw: Callable[[Path | None], Figure]) -> FigureEn
     one = experiments[name]
 
     def train(table: Path, told: Told) -> object:
-        return one.train(table, lambda run, done, total: told(run.name, done, total))
+        words = {run: f"{run.data}, {run.cell}, run {place} of {len(one.runs)}"
+                 for place, run in enumerate(one.runs, start=1)}
+        return one.train(table, lambda run, done, total: told(words[run], done, total))
 
     return FigureEntry(name, one.title, lambda network, seed: draw(None), of_network=False,
                        trained=Trained(train, draw))
