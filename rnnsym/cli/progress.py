@@ -18,7 +18,8 @@ def progress_bar(*, counted: bool = False) -> Iterator[Callable[[str], Advance]]
     A ``counted`` bar says in numbers how much is done, and the line that is opened next takes its place.
     """
     counts = (MofNCompleteColumn(),) if counted else ()
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=12 if counted else 30), *counts, TimeElapsedColumn())
+    bar = BarColumn(bar_width=12 if counted else 30)
+    columns = (TextColumn("{task.description}"), bar, *counts, TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
 

@@ -7,6 +7,7 @@ import math
 import sys
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -187,9 +188,9 @@ def test_counts_tell_no_fewer_bits_than_the_entropy_of_what_they_counted(text: s
     smoothed = {one: (counts[one] + 1) / (len(text) + len(counts)) for one in counts}
     expected = -np.mean([math.log2(smoothed[one]) for one in text[1:]])
     assert found.bits(everything, everything, 0) == pytest.approx(expected, rel=1e-12)
-    pairs, before = Counter(zip(text, text[1:], strict=False)), Counter(text[:-1])
+    pairs, before = Counter(pairwise(text)), Counter(text[:-1])
     told = -np.mean([math.log2((pairs[pair] + 1) / (before[pair[0]] + len(counts)))
-                     for pair in zip(text, text[1:], strict=False)])
+                     for pair in pairwise(text)])
     assert found.bits(everything, everything, 1) == pytest.approx(told, rel=1e-12)
 
 
