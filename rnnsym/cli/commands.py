@@ -212,6 +212,9 @@ def figures(
     form: Annotated[str, typer.Option("--format", help="svg, pdf or png.",
                                          autocompletion=among("svg", "pdf", "png"))] = "svg",
     listing: Annotated[bool, typer.Option("--list", help="List the figures and stop.")] = False,
+    train: Annotated[bool, typer.Option(
+        "--train", help="Train anew what figures of trainings show, into FOLDER/tables; interrupted, it goes on."
+    )] = False,
     cell: CellOption = None,
     network: NetworkOption = None,
     topology: TopologyOption = None,
@@ -229,6 +232,12 @@ def figures(
     one_of("--format", form, ("svg", "pdf", "png"))
     for name in names or ():
         one_of("figure", name, tuple(figure_titles()))
+    if train:
+        from rnnsym.cli.training import trained_figures
+
+        for path in trained_figures(names or [], output, form):
+            show(f"{path}\n")
+        return 0
     found = chosen_network(cell, network, topology, loss, layers)
     others = cell is None and network is None and topology is None and loss is None and layers == 1
     for path in draw_figures(drawable_figures(names, found, others=others), found, output, form, seed):

@@ -162,14 +162,19 @@ def drawable_figures(names: list[str] | None, network: Network, *, others: bool 
     return chosen
 
 
-def draw_figures(names: list[str], network: Network, folder: Path, form: str, seed: int) -> Iterator[Path]:
-    """Draw figures into a folder, made where there is none, and yield their paths."""
-    from rnnsym.dynamics import figures, save_figure
-
+def made_folder(folder: Path) -> None:
+    """Make a folder where there is none. Raises OutputError where that cannot be done."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(folder, error, "folder") from None
+
+
+def draw_figures(names: list[str], network: Network, folder: Path, form: str, seed: int) -> Iterator[Path]:
+    """Draw figures into a folder, made where there is none, and yield their paths."""
+    from rnnsym.dynamics import figures, save_figure
+
+    made_folder(folder)
     for name in names:
         path = folder / f"{name}.{form}"
         save_figure(figures[name].draw(network, seed), path)
