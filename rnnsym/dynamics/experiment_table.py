@@ -9,7 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from rnnsym.dynamics.experiments import TABLES, Result, Run, perform_all, read_results, rules, schedules
+from rnnsym.dynamics.experiments import TABLES, Result, Run, perform_all, read_results, rules
+from rnnsym.dynamics.schedules import laws
 from rnnsym.errors import DataError
 
 LAB = ("simple", "irnn", "lstm", "gru")
@@ -85,7 +86,7 @@ def _rates() -> Iterator[Run]:
     for rule in rules:
         for rate in RATES:
             yield Run("digits-by-row", "simple", 32, 64, 300, rate, rule)
-    for law in schedules:
+    for law in laws:
         for seed in SEEDS:
             yield Run("digits-by-row", "simple", 32, 64, 300, 0.03, "adam", law, seed=seed)
 
