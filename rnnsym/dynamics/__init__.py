@@ -12,6 +12,7 @@ from rnnsym.dynamics.draws import (
 )
 from rnnsym.dynamics.figure_table import FigureEntry, figures
 from rnnsym.dynamics.initialisation import initialise, initialise_state, schemes
+from rnnsym.dynamics.path_diagrams import gradient_path_figure, path_gallery
 from rnnsym.dynamics.plots import (
     draw_gradient_products,
     draw_path_contributions,
@@ -49,6 +50,7 @@ __all__ = [
     "figures",
     "gallery_figure",
     "global_norm",
+    "gradient_path_figure",
     "gradient_product_figure",
     "gradient_products",
     "initialise",
@@ -56,6 +58,7 @@ __all__ = [
     "log_product_norms",
     "path_contribution_figure",
     "path_contributions",
+    "path_gallery",
     "recurrent_weights",
     "save_figure",
     "schemes",
