@@ -10,6 +10,7 @@ from rnnsym.dynamics.draws import (
     spectral_radius,
     with_spectral_radius,
 )
+from rnnsym.dynamics.figure_styles import FigureStyle, restyle_figure, styles
 from rnnsym.dynamics.figure_table import FigureEntry, figures
 from rnnsym.dynamics.initialisation import initialise, initialise_state, schemes
 from rnnsym.dynamics.path_diagrams import gradient_path_figure, path_gallery
@@ -35,6 +36,7 @@ __all__ = [
     "ContributionStudy",
     "Draws",
     "FigureEntry",
+    "FigureStyle",
     "GradientProducts",
     "PathContributions",
     "ProductStudy",
@@ -60,12 +62,14 @@ __all__ = [
     "path_contributions",
     "path_gallery",
     "recurrent_weights",
+    "restyle_figure",
     "save_figure",
     "schemes",
     "spectral_radius",
     "step_jacobians",
     "study_contributions",
     "study_products",
+    "styles",
     "tasks",
     "train",
     "unrolled_figure",
