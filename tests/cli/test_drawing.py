@@ -33,12 +33,13 @@ def test_files_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [
     ("--style", "neon"), ("--jobs", "0"), ("--jobs", str(MOST_JOBS + 1)), ("--jobs", "-1"),
 ])
-def test_a_style_or_a_number_of_processes_that_is_not_known_is_one_line(arguments: tuple[str, str],
-                                                                        tmp_path: Path) -> None:
-    done = run("figures", *arguments, "-o", str(tmp_path / "figures"))
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert arguments[0] in done.stderr
+def test_a_style_or_a_number_of_processes_that_is_not_known_is_one_line(
+    arguments: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, out, errors = run(["figures", *arguments, "-o", str(tmp_path / "figures")], capsys, monkeypatch)
+    assert (status, out) == (2, "")
+    assert len(errors.splitlines()) == 1
+    assert arguments[0] in errors
     assert not (tmp_path / "figures").exists()
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.testing.compare import compare_images
+from matplotlib.testing.exceptions import ImageComparisonFailure
 from PIL import Image
 
 from rnnsym.dynamics import figures, restyle_figure, save_figure, styles
@@ -22,8 +23,8 @@ from rnnsym.dynamics.style import PALETTE, style
 BASELINE = Path(__file__).parent / "baseline"
 DPI = 40  # a figure of nine inches is 360 pixels wide: the images of all take less room than one vector file
 # The root mean square of what pixels, from 0 to 255, may differ by. Another FreeType or Matplotlib shades the edges of
-# type otherwise and may move it by a pixel; an axes moved by 3% of the page is more than this (below). Single curves and
-# points are compared by the test of vector files; here the whole is: what stands where, in which colours.
+# type otherwise and may move it by a pixel; an axes moved by 3% of the page is more than this (below). Single curves
+# and points are compared by the test of vector files; here the whole is: what stands where, in which colours.
 IMAGE_TOLERANCE = 14
 
 
@@ -48,8 +49,10 @@ def unlike(figure: Figure, name: str, folder: Path) -> bool:
     """Whether the comparison that the plugin makes finds a figure unlike the committed image."""
     expected = folder / "expected.png"
     expected.write_bytes((BASELINE / f"test_the_image_of_{name}.png").read_bytes())
-    found: object = compare_images(str(expected), image(figure, folder), IMAGE_TOLERANCE)
-    return found is not None
+    try:
+        return compare_images(str(expected), image(figure, folder), IMAGE_TOLERANCE) is not None
+    except ImageComparisonFailure:  # their sizes differ
+        return True
 
 
 def move_boxes(figure: Figure) -> None:
@@ -72,10 +75,7 @@ def test_a_changed_figure_is_seen(change: str, tmp_path: Path) -> None:
         assert not unlike(figures[name].draw(None, 0), name, tmp_path)
         figure = figures[name].draw(None, 0)
         CHANGES[change](figure)
-        try:
-            assert unlike(figure, name, tmp_path)
-        except Exception as error:  # noqa: BLE001 - the comparison raises where the sizes differ
-            assert "size" in str(error)
+        assert unlike(figure, name, tmp_path)
 
 
 def test_the_options_compare_images_and_a_changed_one_fails(tmp_path: Path) -> None:
