@@ -69,7 +69,8 @@ def _drawn_in_turn(order: Order) -> Iterator[tuple[str, bytes]]:
 def _drawn_side_by_side(order: Order) -> Iterator[tuple[str, bytes]]:
     """Yield the files as they come. Errors: OutputError where a process was killed."""
     with _pool(min(order.jobs, len(order.names))) as pool:
-        waiting: dict[Future[bytes], str] = {pool.submit(drawn, name, order): name for name in order.names}
+        with _interrupts_held():
+            waiting: dict[Future[bytes], str] = {pool.submit(drawn, name, order): name for name in order.names}
         try:
             for future in as_completed(waiting):
                 yield waiting[future], future.result()
@@ -92,6 +93,18 @@ def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while processes start: they inherit this, and never see it; here it comes a moment later."""
+    hold = getattr(signal, "pthread_sigmask", None)  # not on Windows
+    before = hold(signal.SIG_BLOCK, {signal.SIGINT}) if hold is not None else None
+    try:
+        yield
+    finally:
+        if hold is not None:
+            hold(signal.SIG_SETMASK, before)
 
 
 def _leave_interrupts() -> None:
