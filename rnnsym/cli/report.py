@@ -12,7 +12,8 @@ import numpy as np
 
 import rnnsym
 from rnnsym.cli.corpus_data import arguments_for, sizes_for
-from rnnsym.cli.outputs import draw_figures, drawable_figures, figure_titles, whole_folder
+from rnnsym.cli.drawing import Order, draw_figures
+from rnnsym.cli.outputs import drawable_figures, figure_titles, whole_folder
 from rnnsym.cli.progress import Advance, progress_bar
 from rnnsym.cli.report_page import Content, Training, report_page
 from rnnsym.cli.streams import complain
@@ -153,7 +154,7 @@ def _draw(request: Request, work: Path, advance: Advance) -> dict[str, str]:
     drawn = {}
     for done, name in enumerate(names, start=1):
         try:
-            for _ in draw_figures([name], request.network, folder, "svg", request.seed):
+            for _ in draw_figures(Order((name,), request.network, seed=request.seed), folder):
                 drawn[name] = titles[name]
         except DataError as error:  # weights at random may leave nothing to draw; the rest of the report is as good
             complain("warning", f"the figure {name} is not drawn: {error}")

@@ -12,13 +12,13 @@ from rnnsym.errors import DataError
 TABLES = "tables"  # in the folder of the figures: the package's own place may not be written to
 
 
-def trained_figures(names: Sequence[str], folder: Path, form: str) -> Iterator[Path]:
+def trained_figures(names: Sequence[str], folder: Path, form: str, style: str = "print") -> Iterator[Path]:
     """Train what the tables in ``folder``/tables lack and yield each figure's path when it is drawn.
 
     A table is written after each run, and a run is kept every few updates, so that what was interrupted goes on.
     Errors: DataError for a figure of no training, OutputError for a folder that cannot be written.
     """
-    from rnnsym.dynamics import figures, save_figure
+    from rnnsym.dynamics import figures, restyle_figure, save_figure
 
     known = {name: entry.trained for name, entry in figures.items() if entry.trained is not None}
     foreign = next((name for name in names if name not in known), None)
@@ -30,7 +30,7 @@ def trained_figures(names: Sequence[str], folder: Path, form: str) -> Iterator[P
         with progress_bar(counted=True) as stage:
             known[name].train(table, _Lines(name, stage))
         path = folder / f"{name}.{form}"
-        save_figure(known[name].draw(table), path)
+        save_figure(restyle_figure(known[name].draw(table), style), path)
         yield path
 
 

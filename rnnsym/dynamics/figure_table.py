@@ -14,7 +14,9 @@ from rnnsym.dynamics.data_plots import character_figure, digit_figure, review_fi
 from rnnsym.dynamics.diagrams import unrolled_figure
 from rnnsym.dynamics.draws import recurrent_weights
 from rnnsym.dynamics.experiment_table import experiments
+from rnnsym.dynamics.gradient_routes import no_gradient_paths
 from rnnsym.dynamics.lessons import train_all
+from rnnsym.dynamics.path_diagrams import gradient_path_figure
 from rnnsym.dynamics.phase_plot import phase_figure
 from rnnsym.dynamics.plots import gradient_product_figure, path_contribution_figure
 from rnnsym.dynamics.remedy_plot import lag_figure, remedy_figure
@@ -96,6 +98,8 @@ figures: Mapping[str, FigureEntry] = MappingProxyType({
     entry.name: entry
     for entry in (
         FigureEntry("unrolled", "The network unrolled over its steps", lambda network, seed: unrolled_figure(network)),
+        FigureEntry("gradient-paths", "The unrolled network with the paths of one gradient, by the step they end at",
+                    lambda network, seed: gradient_path_figure(network), no_gradient_paths),
         FigureEntry("gradient-products", "Norms of products of step Jacobians over 100 steps", gradient_product_figure,
                     no_gradient_flow),
         FigureEntry("activations", "Norms of products of step Jacobians, by activation, beside their bounds",

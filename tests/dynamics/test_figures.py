@@ -33,7 +33,8 @@ from rnnsym.errors import DataError, OutputError
 
 FOLDER = Path(__file__).resolve().parents[2] / "figures"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
-GALLERIES = {"topologies": "unrolled"}  # committed figures of several networks, by the figure that they show
+# Committed figures of several networks, by the figure that they show.
+GALLERIES = {"topologies": "unrolled", "gradient_paths": "gradient-paths"}
 OWN = {name.replace("-", "_") for name, entry in figures.items() if not entry.of_network}
 CURVES = [script for script in SCRIPTS if script.stem not in GALLERIES and script.stem not in OWN]
 SVG = "{http://www.w3.org/2000/svg}"
