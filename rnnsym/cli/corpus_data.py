@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sympy import Mul
 
 from rnnsym.errors import DataError
 from rnnsym.model.losses import losses
@@ -12,24 +13,45 @@ from rnnsym.model.networks import Network
 from rnnsym.model.text import Corpus
 
 UNITS = 3  # the notes' hidden layer
+PLAIN_INPUTS = 5  # of a network without a corpus: as many as the notes' reviews have words
 CLASSES = 2  # of a loss over classes: label 0 and label 1
 
 
 def sizes_for(network: Network, corpus: Corpus) -> dict[str, int]:
     """Return the sizes on a corpus: d words, three units, one label; DataError where the network does not fit it."""
+    reason = misfit(network, corpus)
+    if reason:
+        raise DataError(f"{reason}; leave --corpus out, and the report comes without texts")
+    return _sizes(network, corpus)
+
+
+def misfit(network: Network, corpus: Corpus) -> str:
+    """Say why a network does not learn from a corpus; nothing where it does."""
     if network.topology != "many-to-one":
-        raise DataError(f"the corpus {corpus.name} has one label a text, which a many-to-one network learns, not "
-                        f"{network.topology}: use derive, check, code and figures for this network")
-    wanted = {"d": len(corpus.vocabulary), "n": UNITS, "k": CLASSES if losses[network.loss].distribution else 1}
-    sizes = {str(symbol): wanted.get(str(symbol), UNITS) for symbol in network.sizes}
-    values = network.size_values(**sizes)
-    outputs, inputs = (int(v.shape[0].xreplace(values)) for v in (network.output, network.input))
-    if (inputs, outputs) != (wanted["d"], wanted["k"]):
-        raise DataError(
-            f"the network {network.cell.name} takes {inputs} features and gives {outputs} outputs, but the corpus "
-            f"{corpus.name} has {wanted['d']} words and one label a text: give the readout a weight of its own"
-        )
-    return sizes
+        return (f"the corpus {corpus.name} has one label a text, which a many-to-one network learns, not "
+                f"{network.topology}")
+    values = network.size_values(**_sizes(network, corpus))
+    outputs, inputs = (int(Mul(*one.shape).xreplace(values)) for one in (network.output, network.input))
+    if (inputs, outputs) == (len(corpus.vocabulary), _labels(network)) and network.output.shape:
+        return ""
+    return (f"the network {network.cell.name} takes {inputs} features and gives {outputs} outputs, but the corpus "
+            f"{corpus.name} has {len(corpus.vocabulary)} words and one label a text: give the readout a weight of its "
+            "own")
+
+
+def _sizes(network: Network, corpus: Corpus) -> dict[str, int]:
+    words = {"d": len(corpus.vocabulary)}
+    return {name: words.get(name, size) for name, size in plain_sizes(network).items()}
+
+
+def _labels(network: Network) -> int:
+    return CLASSES if losses[network.loss].distribution else 1
+
+
+def plain_sizes(network: Network) -> dict[str, int]:
+    """Return the sizes that a network without a corpus is shown with: five inputs, three units, one output or two."""
+    wanted = {"d": PLAIN_INPUTS, "n": UNITS, "k": _labels(network)}
+    return {str(symbol): wanted.get(str(symbol), UNITS) for symbol in network.sizes}
 
 
 def arguments_for(network: Network, corpus: Corpus) -> dict[str, Any]:

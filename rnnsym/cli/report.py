@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import rnnsym
-from rnnsym.cli.corpus_data import arguments_for, sizes_for
-from rnnsym.cli.drawing import Order, draw_figures
-from rnnsym.cli.outputs import drawable_figures, figure_titles, whole_folder
+from rnnsym.cli.corpus_data import arguments_for, misfit, plain_sizes, sizes_for
+from rnnsym.cli.laboratory import explored, remedied
+from rnnsym.cli.outputs import figure_titles, whole_folder
+from rnnsym.cli.page.content import Content, Reading, Training
+from rnnsym.cli.page.document import report_page
+from rnnsym.cli.pictures import draw_pictures
 from rnnsym.cli.progress import Advance, progress_bar
-from rnnsym.cli.report_page import Content, Training, report_page
 from rnnsym.cli.streams import complain
 from rnnsym.cli.typesetting import installed, typeset
-from rnnsym.errors import DataError, OutputError
+from rnnsym.errors import OutputError
+from rnnsym.evidence.property_tests import property_test
 from rnnsym.evidence.reports import Report
 from rnnsym.model.networks import Network
 from rnnsym.model.text import Corpus, corpora
@@ -28,14 +31,14 @@ from rnnsym.writing.derivation import Derivation
 LEARNING_RATE = 0.5
 DESCENT_STEPS = 100
 FILES = (
-    "index.html", "derivation.tex", "derivation.txt", "derivation.pdf", "corpus.json", "gradient.py", "checks.json",
-    "figures",
+    "index.html", "derivation.tex", "derivation.txt", "derivation.pdf", "corpus.json", "gradient.py",
+    "test_gradient.py", "checks.json", "figures",
 )
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a report is asked for; no corpus means the notes' three reviews."""
+    """What a report is asked for; no corpus means the notes' three reviews, where the network learns from them."""
 
     network: Network
     corpus: Path | None
@@ -46,14 +49,34 @@ class Request:
 
 def write_report(request: Request, folder: Path) -> bool:
     """Write the report's folder whole, or nothing; True where every check passed."""
-    corpus = corpora["reviews"] if request.corpus is None else Corpus.from_csv(request.corpus)
-    sizes = sizes_for(request.network, corpus)
+    lesson = _lesson(request)
     with whole_folder(folder, report_names()) as work, progress_bar() as stage:
-        content = _content(request, corpus, sizes, work, stage)
+        content = _content(request, lesson, work, stage)
         _typeset(content.derivation, work, stage("typesetting"))
         files = sorted(path.name for path in work.iterdir() if path.is_file())
         (work / "index.html").write_text(report_page(content, files), encoding="utf-8")
     return content.report.passed
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """The sizes in numbers, and the corpus; None where the network learns from none, which ``unread`` gives reason."""
+
+    sizes: dict[str, int]
+    corpus: Corpus | None = None
+    unread: str = ""
+
+
+def _lesson(request: Request) -> _Lesson:
+    """Return what the network learns from; DataError where a corpus was asked for from which it cannot."""
+    if request.corpus is not None:
+        corpus = Corpus.from_csv(request.corpus)
+        return _Lesson(sizes_for(request.network, corpus), corpus)
+    corpus = corpora["reviews"]
+    reason = misfit(request.network, corpus)
+    if reason:
+        return _Lesson(plain_sizes(request.network), None, f"This network has no corpus here: {reason}.")
+    return _Lesson(sizes_for(request.network, corpus), corpus)
 
 
 def report_names() -> frozenset[str]:
@@ -71,18 +94,31 @@ def _typeset(derivation: Derivation, work: Path, advance: Advance) -> None:
     advance(1, 1)
 
 
-def _content(
-    request: Request, corpus: Corpus, sizes: dict[str, int], work: Path, stage: Callable[[str], Advance]
-) -> Content:
-    _write_corpus(corpus, work)
-    derivation = _derived(request, sizes, work, stage("deriving"))
+def _content(request: Request, lesson: _Lesson, work: Path, stage: Callable[[str], Advance]) -> Content:
+    derivation = _derived(request, lesson.sizes, work, stage("deriving"))
     run = rnnsym.compile(request.network)
     (work / "gradient.py").write_text(run.source, encoding="utf-8")
-    training = _train(run, corpus, sizes, request.seed, stage("gradient descent"))
+    (work / "test_gradient.py").write_text(property_test(request.network), encoding="utf-8")
+    reading = _read(run, lesson, request.seed, work, stage)
     report = rnnsym.check(request.network, request.seed, progress=stage("checking"))
     (work / "checks.json").write_text(_checks(derivation, report), encoding="utf-8")
-    figures = _draw(request, work, stage("drawing"))
-    return Content(derivation, corpus, run.source, report, training, figures)
+    pictures, undrawn = draw_pictures(request.network, work / "figures", request.seed, stage("drawing"))
+    advance = stage("gradient flow")
+    remedies, unremedied = remedied(request.network, request.seed)
+    advance(1, 2)
+    explorer = explored(request.network, request.seed)
+    advance(2, 2)
+    return Content(derivation, lesson.sizes, run.source, report, pictures, undrawn, explorer, remedies, unremedied,
+                   reading, lesson.unread)
+
+
+def _read(
+    run: CompiledNetwork, lesson: _Lesson, seed: int, work: Path, stage: Callable[[str], Advance]
+) -> Reading | None:
+    if lesson.corpus is None:
+        return None
+    _write_corpus(lesson.corpus, work)
+    return Reading(lesson.corpus, _train(run, lesson.corpus, lesson.sizes, seed, stage("gradient descent")))
 
 
 def _write_corpus(corpus: Corpus, work: Path) -> None:
@@ -107,12 +143,21 @@ def _write_corpus(corpus: Corpus, work: Path) -> None:
 
 
 def _derived(request: Request, sizes: dict[str, int], work: Path, advance: Advance) -> Derivation:
-    derivation = rnnsym.derive(request.network, request.steps, sizes=sizes, seed=request.seed)
-    derivation = derivation.respelled(request.notation)
+    derivation = derived_with_proof(request.network, request.steps, sizes, request.seed).respelled(request.notation)
     (work / "derivation.tex").write_text(derivation.latex(), encoding="utf-8")
     (work / "derivation.txt").write_text(derivation.text(), encoding="utf-8")
     advance(1, 1)
     return derivation
+
+
+def derived_with_proof(network: Network, steps: int, sizes: dict[str, int], seed: int) -> Derivation:
+    """Return the derivation for a number of steps, and behind the gradients' readings the proof for every number."""
+    document = rnnsym.derive(network, steps, sizes=sizes, seed=seed)
+    if network.shape_of_steps.single_step:
+        return document
+    proof = rnnsym.derive(network, None, seed=seed).only("proof").sections
+    end = next(place for place, section in enumerate(document.sections) if section.key == "descent")
+    return replace(document, sections=(*document.sections[:end], *proof, *document.sections[end:]))
 
 
 def _train(run: CompiledNetwork, corpus: Corpus, sizes: dict[str, int], seed: int, advance: Advance) -> Training:
@@ -145,18 +190,3 @@ def _checks(derivation: Derivation, report: Report) -> str:
     ]
     content = {"derivation": lines, "network": json.loads(report.as_json())}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-
-
-def _draw(request: Request, work: Path, advance: Advance) -> dict[str, str]:
-    folder = work / "figures"
-    folder.mkdir()
-    names, titles = drawable_figures(None, request.network), figure_titles()
-    drawn = {}
-    for done, name in enumerate(names, start=1):
-        try:
-            for _ in draw_figures(Order((name,), request.network, seed=request.seed), folder):
-                drawn[name] = titles[name]
-        except DataError as error:  # weights at random may leave nothing to draw; the rest of the report is as good
-            complain("warning", f"the figure {name} is not drawn: {error}")
-        advance(done, len(names))
-    return drawn

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rnnsym.dynamics.captions import describe_activations
 from rnnsym.dynamics.plots import (
     INPUTS,
     UNITS,
@@ -87,6 +88,7 @@ def draw_activations(
         for axes, study in zip(panels.flat, (*scalar.values(), *matrix.values()), strict=True):
             _label(axes, study)
         freeze_layout(figure)
+    figure.set_label(describe_activations(matrix))
     return figure
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rnnsym.dynamics.captions import describe_cells
 from rnnsym.dynamics.cell_contributions import CellContributions, Subject, study_cell, weight_kinds
 from rnnsym.dynamics.plots import (
     INPUTS,
@@ -95,6 +96,7 @@ def draw_cell_contributions(studies: Sequence[CellContributions]) -> Figure:
         for kind, axes in enumerate(panels[:2]):
             _label(axes, studies, kind)
         freeze_layout(figure)
+    figure.set_label(describe_cells(studies))
     return figure
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rnnsym.dynamics.captions import describe_scene
 from rnnsym.dynamics.style import FONT_POINTS, GREY, PALETTE, style
 from rnnsym.dynamics.unrolled_layout import Arrow, Node
 from rnnsym.dynamics.unrolled_parts import Parts
@@ -50,6 +51,7 @@ def unrolled_figure(
     with style():
         figure = Figure(figsize=(max(width / 72, LEAST_INCHES), max(height / 72, LEAST_INCHES)))
         draw_unrolled(figure.add_axes((0, 0, 1, 1)), chosen, steps, output_steps)
+        figure.set_label(describe_scene(scene_of(Parts(chosen, steps, output_steps)), chosen))
     return figure
 
 

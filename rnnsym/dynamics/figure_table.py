@@ -50,7 +50,8 @@ class FigureEntry:
 
     ``obstacle`` says why a network has no such figure; nothing where it has one. A figure that shows networks of its
     own, whatever the user's is, is not ``of_network``. One that shows a training is drawn from a table of results that
-    comes with the package, and has ``trained``, by which the table can be made anew.
+    comes with the package, and has ``trained``, by which the table can be made anew. The label of a drawn figure says
+    what is seen on it.
     """
 
     name: str

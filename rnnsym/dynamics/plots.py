@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rnnsym.calculus.paths import state_at
 from rnnsym.calculus.unrolling import graph_of
+from rnnsym.dynamics.captions import describe_contributions, describe_products
 from rnnsym.dynamics.draws import recurrent_weights
 from rnnsym.dynamics.products import affine_step
 from rnnsym.dynamics.studies import ContributionStudy, Draws, ProductStudy, study_contributions, study_products
@@ -85,6 +86,8 @@ def draw_gradient_products(network: Network, scalar: ProductStudy, matrix: Produ
         for axes, study, name in zip(panels, (scalar, matrix), (unit, radius), strict=True):
             _label_ends(axes, to_decades(study.norms.middle), study.radii, name, column=1 + NEAR, side="right")
         freeze_layout(figure)
+    names = recurrent_weights(network)
+    figure.set_label(describe_products(scalar, matrix, names[0] if len(names) == 1 else "W"))
     return figure
 
 
@@ -101,6 +104,7 @@ def draw_path_contributions(study: ContributionStudy) -> Figure:
         for axes, curves in ((left, norms), (right, shares)):
             _label_ends(axes, curves, study.radii, r"\rho", column=0.2, side="left", first=1)
         freeze_layout(figure)
+    figure.set_label(describe_contributions(study, RECENT))
     return figure
 
 

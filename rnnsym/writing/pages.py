@@ -12,32 +12,10 @@ from rnnsym.writing.documents import LINE, paper
 from rnnsym.writing.fonts import font_face
 from rnnsym.writing.layout import Style
 from rnnsym.writing.mathml import mathml
+from rnnsym.writing.page_style import STYLE_SHEET
 from rnnsym.writing.prose import cell_box, check_facts, cited, is_words, passed, reference_numbers, rich_text
 
 SCREEN = paper(LINE)
-STYLE_SHEET = """
-:root { color-scheme: light dark; }
-body { font: 1rem/1.55 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
-math { font-family: "rnnsym math", "STIX Two Math", "Latin Modern Math", "Cambria Math", math; }
-.equations { overflow: auto hidden; margin: .4rem 0 1rem; }
-.equations table { border-collapse: collapse; margin: 0 auto; } .equations td { padding: .18rem .3rem; }
-.equations td { vertical-align: baseline; white-space: nowrap; }
-.equations td.left { text-align: right; padding-right: 0; } mtd { text-align: left; }
-.equations td.mark { font-size: .8rem; } .equations td.note { padding-left: 1.5rem; }
-details.check summary { cursor: pointer; list-style: none; color: #0a7d54; }
-details.check summary::-webkit-details-marker { display: none; }
-details.check.failed summary { color: #c2410c; }
-details.check dl { width: 13rem; margin: .2rem .6rem .4rem 0; white-space: normal; line-height: 1.35; }
-details.check dt { font-weight: 600; } details.check dd { margin: 0 0 .2rem; }
-p, li, h1, h2 { overflow-wrap: anywhere; }
-table.names { border-collapse: collapse; margin: 1rem 0; display: block; max-width: 100%; overflow-x: auto; }
-table.names th, table.names td { text-align: left; padding: .2rem 1rem .2rem 0; border-bottom: 1px solid #8884; }
-p.step { margin: 1rem 0 0; }
-@media (prefers-color-scheme: dark) {
-  details.check summary { color: #5fd3a6; } details.check.failed summary { color: #ff9d6b; }
-}
-"""
 
 
 def style_sheet(body: str) -> str:
@@ -69,26 +47,41 @@ def html_page(derivation: Derivation) -> str:
 def html_fragment(derivation: Derivation) -> str:
     """Return the sections alone, for a page that has more to show."""
     numbers = reference_numbers(derivation)
-    parts = [_section(section, derivation.style, numbers) for section in derivation.sections]
+    parts = [section_html(section, derivation.style, numbers) for section in derivation.sections]
     if numbers:
-        items = "".join(f"<li>{escape(text)}</li>" for text in numbers)
-        parts.append(f"<section><h2>References</h2><ol>{items}</ol></section>")
+        parts.append(f"<section><h2>References</h2>{references_html(numbers)}</section>")
     return "\n".join(parts)
 
 
-def _section(section: Section, style: Style, numbers: dict[str, int]) -> str:
-    parts = [f'<section id="{section.key}"><h2>{escape(section.title)}</h2>']
-    parts += [f"<p>{html_text(section.text, style)}</p>"] if section.text else []
-    parts += [_table(section.table, style)] if section.table is not None else []
+def section_html(section: Section, style: Style, numbers: dict[str, int], level: int = 2) -> str:
+    """Return a section under a heading of the given level; its references lead to ``references_html``."""
+    heading = f"<h{level}>{escape(section.title)}</h{level}>"
+    return f'<section id="{section.key}">{heading}\n{section_body(section, style, numbers)}\n</section>'
+
+
+def section_body(section: Section, style: Style, numbers: dict[str, int]) -> str:
+    """Return a section without its heading."""
+    parts = [f"<p>{html_text(section.text, style)}</p>"] if section.text else []
+    parts += [table_html(section.table, section.title, style)] if section.table is not None else []
     parts += [_group(rule, why, steps, style, numbers) for rule, why, steps in groups(section)]
-    return "\n".join([*parts, "</section>"])
+    return "\n".join(parts)
 
 
-def _table(table: Table, style: Style) -> str:
-    head = "".join(f"<th>{escape(word)}</th>" for word in table.header)
+def references_html(numbers: dict[str, int]) -> str:
+    """Return the list that the numbers in brackets lead to."""
+    items = "".join(f'<li id="reference-{number}">{escape(text)}</li>' for text, number in numbers.items())
+    return f"<ol>{items}</ol>"
+
+
+def table_html(table: Table, caption: str, style: Style) -> str:
+    """Return a table that scrolls on its own; the caption is for those who hear the page: a heading says it already."""
+    head = "".join(f'<th scope="col">{escape(word)}</th>' for word in table.header)
     boxes = [[cell_box(cell, style) for cell in line] for line in table.rows]
     rows = "".join("<tr>" + "".join(f"<td>{_cell(box, style)}</td>" for box in line) + "</tr>" for line in boxes)
-    return f'<table class="names"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    name = escape(caption)
+    return (f'<div class="wide" role="group" tabindex="0" aria-label="Table: {name}"><table class="names">'
+            f'<caption class="unseen">{name}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+            "</div>")
 
 
 def _cell(box: Box, style: Style) -> str:
@@ -96,11 +89,17 @@ def _cell(box: Box, style: Style) -> str:
 
 
 def _group(rule: str, why: str, steps: list[Step], style: Style, numbers: dict[str, int]) -> str:
+    links = re.sub(r"\d+", lambda match: f'<a href="#reference-{match[0]}">{match[0]}</a>', cited(steps, numbers))
+    text = f"<strong>{escape(rule.capitalize())}.</strong> {html_text(why, style)}{links}"
+    return f'<p class="step">{text}</p>\n{equations_html(steps, style, rule)}'
+
+
+def equations_html(steps: list[Step], style: Style, name: str) -> str:
+    """Return displayed equations, aligned at their relations; ``name`` is what those who hear the page are told."""
     found = equations(steps, style, SCREEN)
     rows = "".join(_equation(equation, _check(step)) for equation, step in zip(found, steps, strict=True))
-    text = f"<strong>{escape(rule.capitalize())}.</strong> {html_text(why, style)}{escape(cited(steps, numbers))}"
-    return (f'<p class="step">{text}</p>\n<div class="equations" tabindex="0"><table role="presentation">{rows}</table>'
-            "</div>")
+    return (f'<div class="equations" role="group" tabindex="0" aria-label="Equations: {escape(name)}">'
+            f'<table role="presentation">{rows}</table></div>')
 
 
 def _equation(equation: Equation, check: str) -> str:

@@ -45,8 +45,13 @@ def cited(steps: list[Step], numbers: dict[str, int]) -> str:
 
 
 def witness_text(check: Check) -> str:
-    """Return a check's witness, its powers raised and its differences kept on one line: 2¹²⁷ − 1."""
-    raised = re.sub(r"\^(\d+)", lambda match: match[1].translate(_raised), check.witness)
+    """Return a check's witness as it is printed."""
+    return raised_powers(check.witness)
+
+
+def raised_powers(text: str) -> str:
+    """Return words with their powers raised and their differences kept on one line: 2¹²⁷ − 1."""
+    raised = re.sub(r"\^(\d+)", lambda match: match[1].translate(_raised), text)
     return raised.replace(" − ", "\N{NO-BREAK SPACE}−\N{NO-BREAK SPACE}")
 
 

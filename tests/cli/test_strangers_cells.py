@@ -54,10 +54,19 @@ def test_report(command: Command, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "figures" / "unrolled.svg").is_file()
 
 
-def test_what_a_corpus_cannot_teach_is_refused(command: Command, tmp_path: Path) -> None:
-    status, _, err = command("report", "--topology", "many-to-many", "-o", "out")
+def test_a_network_that_a_corpus_cannot_teach_has_a_report_without_one(command: Command, tmp_path: Path) -> None:
+    status, _, err = command("report", "--topology", "many-to-many", "--steps", "2", "-o", "out")
+    assert status == 0, err
+    assert not (tmp_path / "out" / "corpus.json").exists()
+    assert "one label a text" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_corpus_that_is_asked_for_and_cannot_teach_is_refused(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "reviews.csv").write_text("text,label\ngood,1\n")
+    status, _, err = command("report", "--topology", "many-to-many", "--corpus", "reviews.csv", "-o", "out")
     assert status == 2
     assert "one label a text" in err
+    assert "leave --corpus out" in err
     assert len(err.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
 

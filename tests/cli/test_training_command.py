@@ -57,7 +57,7 @@ def test_a_figure_is_drawn_from_the_new_table(tmp_path: Path) -> None:
 
 
 def test_a_figure_of_no_training_and_a_place_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="the figure wall shows no training; --train is for .*reviews"):
+    with pytest.raises(DataError, match=r"the figure wall shows no training; --train is for .*reviews"):
         list(trained_figures(["reviews", "wall"], tmp_path, "svg"))
     assert list(tmp_path.iterdir()) == []
     (tmp_path / training.TABLES).write_text("a file")

@@ -109,7 +109,9 @@ def test_the_page_parses_and_asks_for_nothing(name: str) -> None:
     used = {tag for tag, _ in page.tags}
     assert "math" in used
     assert not used & {"script", "link", "img", "iframe", "object", "embed"}
-    assert not any({"src", "href", "onload", "onclick"} & attributes.keys() for _, attributes in page.tags)
+    assert not any({"src", "onload", "onclick"} & attributes.keys() for _, attributes in page.tags)
+    anchors = {f"#{attributes['id']}" for _, attributes in page.tags if "id" in attributes}
+    assert {attributes["href"] for _, attributes in page.tags if "href" in attributes} <= anchors
     assert not re.search(r"https?:|url\((?!data:font/woff)|@import", source)
     for formula in re.findall(r"<math.*?</math>", source, re.S):
         ElementTree.fromstring(formula)

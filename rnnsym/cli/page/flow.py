@@ -1,0 +1,40 @@
+"""Where the network's gradient goes over many steps, and what the remedies would do for this cell."""
+
+from __future__ import annotations
+
+from html import escape
+
+from rnnsym.cli.page.content import Content
+from rnnsym.cli.page.figures import figure
+from rnnsym.cli.page.markup import section, table
+from rnnsym.cli.page.opening import own_figures
+from rnnsym.dynamics.own_remedies import COUNT, STEPS, WANTED
+from rnnsym.writing.layout import style_of
+
+REMEDIES, TITLE = "remedies", "What remedies would do for this cell"
+WORDS = (f"How much a change of the first state changes the state {STEPS} steps later, at the start of training: the "
+         f"median of {COUNT} networks of {WANTED['n']} units, initialised at random, along random inputs. At 1 nothing "
+         "is lost and nothing blown up. Clipping and a controlled learning rate act on the step that is taken with a "
+         "gradient and leave the gradient as it is: they are not in the table.")
+
+
+def flow_part(content: Content) -> str:
+    """Return the figures of gradient flow, why some are missing, and the explorer."""
+    style = style_of(content.derivation.network)
+    drawn = [figure(one, style) for one in own_figures(content.pictures)]
+    missing = "".join(f"<p>{escape(one)}</p>" for one in content.undrawn)
+    text = "" if not drawn else (
+        "<p>The derivative of the last state by an earlier one is a product of one Jacobian a step: over many steps it "
+        "vanishes or explodes, and with it what a step far back contributes to the gradient.</p>")
+    explorer = f'<h3 id="explore">Other weights, other steps</h3>{content.explorer}' if content.explorer else ""
+    return section("flow", "The gradient flow", text, *drawn, missing, explorer)
+
+
+def remedies_part(content: Content) -> str:
+    """Return what each remedy makes of this cell's gradient, or why that is not known."""
+    if not content.remedies:
+        return section(REMEDIES, TITLE, f"<p>{escape(content.unremedied)}</p>")
+    name = content.derivation.network.cell.name
+    rows = [(escape(one.name), escape(one.effect), escape(one.meaning)) for one in content.remedies]
+    header = ("remedy", f"norm of ∂s_T/∂s_0, T = {STEPS} (middle 80 %)", "what that means")
+    return section(REMEDIES, TITLE, f"<p>{WORDS}</p>", table(f"Remedies for {name}", header, rows))
