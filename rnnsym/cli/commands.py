@@ -13,6 +13,7 @@ from rnnsym.cli.completion import (
     figure_names,
     loss_names,
     notation_names,
+    style_names,
     target_names,
     topology_names,
 )
@@ -211,28 +212,49 @@ def figures(
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write into.")] = Path(),
     form: Annotated[str, typer.Option("--format", help="svg, pdf or png.",
                                          autocompletion=among("svg", "pdf", "png"))] = "svg",
+    style: Annotated[
+        str, typer.Option("--style", help="print, slides, dark or grey.", autocompletion=style_names)
+    ] = "print",
     listing: Annotated[bool, typer.Option("--list", help="List the figures and stop.")] = False,
+    train: Annotated[bool, typer.Option(
+        "--train", help="Train anew what figures of trainings show, into FOLDER/tables; interrupted, it goes on."
+    )] = False,
     cell: CellOption = None,
     network: NetworkOption = None,
     topology: TopologyOption = None,
     loss: LossOption = None,
     layers: LayersOption = 1,
     seed: SeedOption = 0,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", help="How many processes draw side by side; one a core if absent.")
+    ] = None,
 ) -> int:
     """Draw the unrolled network and the figures of gradient flow."""
+    from rnnsym.cli.drawing import Order, checked_jobs, draw_figures
     from rnnsym.cli.inputs import chosen_network, one_of
-    from rnnsym.cli.outputs import draw_figures, drawable_figures, figure_titles
+    from rnnsym.cli.outputs import drawable_figures, figure_styles, figure_titles
+    from rnnsym.cli.progress import progress_bar
 
     if listing:
         show("".join(f"{name:20} {title}\n" for name, title in figure_titles().items()))
         return 0
     one_of("--format", form, ("svg", "pdf", "png"))
+    one_of("--style", style, figure_styles())
+    jobs = checked_jobs(jobs)
     for name in names or ():
         one_of("figure", name, tuple(figure_titles()))
+    if train:
+        from rnnsym.cli.training import trained_figures
+
+        for path in trained_figures(names or [], output, form, style):
+            show(f"{path}\n")
+        return 0
     found = chosen_network(cell, network, topology, loss, layers)
     others = cell is None and network is None and topology is None and loss is None and layers == 1
-    for path in draw_figures(drawable_figures(names, found, others=others), found, output, form, seed):
-        show(f"{path}\n")
+    order = Order(tuple(dict.fromkeys(drawable_figures(names, found, others=others))), found, form, seed, style, jobs)
+    with progress_bar() as stage:
+        paths = list(draw_figures(order, output, stage("drawing")))
+    show("".join(f"{path}\n" for path in paths))
     return 0
 
 

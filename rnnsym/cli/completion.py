@@ -49,6 +49,13 @@ def figure_names(incomplete: str) -> list[str]:
     return _beginning(incomplete, figures)
 
 
+def style_names(incomplete: str) -> list[str]:
+    """Return the styles of figures that begin so."""
+    from rnnsym.cli.outputs import figure_styles
+
+    return _beginning(incomplete, figure_styles())
+
+
 def among(*names: str) -> Completion:
     """Return the completion of an option whose few values are said in place."""
     def names_that_begin(incomplete: str) -> list[str]:

@@ -142,6 +142,13 @@ def figure_titles() -> dict[str, str]:
     return {name: entry.title for name, entry in figures.items()}
 
 
+def figure_styles() -> tuple[str, ...]:
+    """Return the names of all styles of figures."""
+    from rnnsym.dynamics import styles
+
+    return tuple(styles)
+
+
 def drawable_figures(names: list[str] | None, network: Network, *, others: bool = False) -> list[str]:
     """Return the figures to draw: those that are asked for, or all that the network has, with a line for each missing.
 
@@ -162,15 +169,10 @@ def drawable_figures(names: list[str] | None, network: Network, *, others: bool 
     return chosen
 
 
-def draw_figures(names: list[str], network: Network, folder: Path, form: str, seed: int) -> Iterator[Path]:
-    """Draw figures into a folder, made where there is none, and yield their paths."""
-    from rnnsym.dynamics import figures, save_figure
-
+def made_folder(folder: Path) -> Path:
+    """Return a folder, made where there is none. Errors: OutputError where that cannot be done."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _unwritable(folder, error, "folder") from None
-    for name in names:
-        path = folder / f"{name}.{form}"
-        save_figure(figures[name].draw(network, seed), path)
-        yield path
+    return folder

@@ -10,8 +10,10 @@ from rnnsym.dynamics.draws import (
     spectral_radius,
     with_spectral_radius,
 )
+from rnnsym.dynamics.figure_styles import FigureStyle, restyle_figure, styles
 from rnnsym.dynamics.figure_table import FigureEntry, figures
 from rnnsym.dynamics.initialisation import initialise, initialise_state, schemes
+from rnnsym.dynamics.path_diagrams import gradient_path_figure, path_gallery
 from rnnsym.dynamics.plots import (
     draw_gradient_products,
     draw_path_contributions,
@@ -43,6 +45,7 @@ __all__ = [
     "ContributionStudy",
     "Draws",
     "FigureEntry",
+    "FigureStyle",
     "GradientProducts",
     "PathContributions",
     "ProductStudy",
@@ -59,6 +62,7 @@ __all__ = [
     "figures",
     "gallery_figure",
     "global_norm",
+    "gradient_path_figure",
     "gradient_product_figure",
     "gradient_products",
     "initialise",
@@ -71,13 +75,16 @@ __all__ = [
     "memory_length",
     "path_contribution_figure",
     "path_contributions",
+    "path_gallery",
     "recurrent_weights",
+    "restyle_figure",
     "save_figure",
     "schemes",
     "spectral_radius",
     "step_jacobians",
     "study_contributions",
     "study_products",
+    "styles",
     "tasks",
     "train",
     "truncation_bias",

@@ -66,7 +66,7 @@ def draw_unrolled(
     no whole number from 1, and for output steps where there is no decoder.
     """
     with style():
-        _draw(axes, scene_of(Parts(network, steps, output_steps)))
+        add_scene(axes, scene_of(Parts(network, steps, output_steps)))
 
 
 def gallery_figure(networks: Mapping[str, Network], steps: int | None = 3) -> Figure:
@@ -74,37 +74,55 @@ def gallery_figure(networks: Mapping[str, Network], steps: int | None = 3) -> Fi
 
     They stand in lines from left to right, in their order. Errors as for ``draw_unrolled``, and DataError for none.
     """
-    from matplotlib.figure import Figure
-
     if not networks:
         raise DataError("a gallery needs at least one network")
     sizes = {title: unrolled_size(network, steps) for title, network in networks.items()}
     with style():
-        places, width, height = _lines(sizes)
-        figure = Figure(figsize=(width / 72, height / 72))
-        for title, (x, y) in places.items():
-            wide, high = sizes[title]
-            axes = figure.add_axes((x / width, y / height, wide / width, high / height))
+        figure, panels = lay_gallery(sizes)
+        for title, axes in panels.items():
             draw_unrolled(axes, networks[title], steps)
-            figure.text((x + MARGIN) / width, (y + high + MARGIN) / height, title, ha="left", va="bottom",
-                        fontsize=FONT_POINTS)
     return figure
 
 
-def _lines(sizes: Mapping[str, tuple[float, float]]) -> tuple[dict[str, tuple[float, float]], float, float]:
+def lay_gallery(
+    sizes: Mapping[str, tuple[float, float]], line: float = LINE_POINTS
+) -> tuple[Figure, dict[str, Axes]]:
+    """Return a figure with axes of the ``sizes`` (points) by title, each title above its own, in lines of that width.
+
+    A single diagram whose title is empty fills the figure.
+    """
+    from matplotlib.figure import Figure
+
+    if list(sizes) == [""]:
+        (title, (width, height)), = sizes.items()
+        figure = Figure(figsize=(max(width / 72, LEAST_INCHES), max(height / 72, LEAST_INCHES)))
+        return figure, {title: figure.add_axes((0, 0, 1, 1))}
+    places, width, height = _lines(sizes, line)
+    figure, panels = Figure(figsize=(width / 72, height / 72)), {}
+    for title, (x, y) in places.items():
+        wide, high = sizes[title]
+        panels[title] = figure.add_axes((x / width, y / height, wide / width, high / height))
+        figure.text((x + MARGIN) / width, (y + high + MARGIN) / height, title, ha="left", va="bottom",
+                    fontsize=FONT_POINTS)
+    return figure, panels
+
+
+def _lines(
+    sizes: Mapping[str, tuple[float, float]], line: float
+) -> tuple[dict[str, tuple[float, float]], float, float]:
     """Break a gallery into lines as a text; return each diagram's lower left corner, and the size of the whole."""
     lines: list[list[str]] = [[]]
-    most = max(LINE_POINTS, *(max(width, extent((title,))[0] + 2 * MARGIN) for title, (width, _) in sizes.items()))
+    most = max(line, *(max(width, extent((title,))[0] + 2 * MARGIN) for title, (width, _) in sizes.items()))
     room = {title: max(width, extent((title,))[0] + 2 * MARGIN) + BETWEEN for title, (width, _) in sizes.items()}
     for title in sizes:
         if lines[-1] and sum(room[one] for one in (*lines[-1], title)) > most + BETWEEN:
             lines.append([])
         lines[-1].append(title)
-    heights = [max(sizes[title][1] for title in line) + TITLE + BETWEEN for line in lines]
+    heights = [max(sizes[title][1] for title in row) + TITLE + BETWEEN for row in lines]
     places = {}
-    for number, line in enumerate(lines):
-        for place, title in enumerate(line):
-            x = sum(room[one] for one in line[:place])
+    for number, row in enumerate(lines):
+        for place, title in enumerate(row):
+            x = sum(room[one] for one in row[:place])
             places[title] = (x, sum(heights[number:]) - TITLE - sizes[title][1])
     return places, most, sum(heights)
 
@@ -116,25 +134,26 @@ def unrolled_size(network: Network, steps: int | None = 3, output_steps: int | N
     return scene.width, scene.height
 
 
-def _draw(axes: Axes, scene: Scene) -> None:
+def add_scene(axes: Axes, scene: Scene, arrows: str | None = None) -> None:
+    """Draw a scene into axes, scaled to fit; its arrows in one colour where ``arrows`` names it."""
     axes.set_xlim(0, scene.width)
     axes.set_ylim(0, scene.height)
     axes.set_aspect("equal")
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-    scale = _scale(axes, scene)
+    scale = page_scale(axes, scene.width, scene.height)
     for arrow in scene.arrows:
-        _draw_arrow(axes, arrow, scale)
+        add_arrow(axes, arrow, scale, **({} if arrows is None else {"color": arrows}))
     for node in scene.nodes:
         _draw_node(axes, node, scale)
 
 
-def _scale(axes: Axes, scene: Scene) -> float:
+def page_scale(axes: Axes, width: float, height: float) -> float:
     """Return the points of the page that one point of the diagram gets."""
     figure: Any = axes.figure
     inches, place = figure.bbox.size / figure.dpi, axes.get_position(original=True)
-    scale = min(inches[0] * place.width * 72 / scene.width, inches[1] * place.height * 72 / scene.height)
+    scale = min(inches[0] * place.width * 72 / width, inches[1] * place.height * 72 / height)
     return round(float(scale), 6)  # 1 where the figure has the diagram's own size
 
 
@@ -154,13 +173,16 @@ def _draw_node(axes: Axes, node: Node, scale: float) -> None:
                   fontsize=FONT_POINTS * scale, label=f"_{node.kind}", bbox=HALO if node.kind == "label" else None)
 
 
-def _draw_arrow(axes: Axes, arrow: Arrow, scale: float) -> None:
+def add_arrow(axes: Axes, arrow: Arrow, scale: float, **options: Any) -> None:
+    """Draw one arrow in the colour and the dashes of its kind; ``options`` of Matplotlib's patch override these."""
     from matplotlib.patches import FancyArrowPatch
 
-    axes.add_patch(FancyArrowPatch(
-        path=_path(arrow), arrowstyle="-|>,head_length=4,head_width=1.8", mutation_scale=scale, linewidth=scale,
-        color=COLOURS.get(arrow.kind, "black" if arrow.kind not in DASHES else GREY),
-        linestyle=DASHES.get(arrow.kind, "-"), joinstyle="miter", capstyle="butt", label=f"_{arrow.kind}", zorder=2))
+    usual: dict[str, Any] = {
+        "arrowstyle": "-|>,head_length=4,head_width=1.8", "linewidth": scale, "label": f"_{arrow.kind}", "zorder": 2,
+        "color": COLOURS.get(arrow.kind, "black" if arrow.kind not in DASHES else GREY),
+        "linestyle": DASHES.get(arrow.kind, "-"), "joinstyle": "miter", "capstyle": "butt",
+    }
+    axes.add_patch(FancyArrowPatch(path=_path(arrow), mutation_scale=scale, **(usual | options)))
 
 
 def _path(arrow: Arrow) -> Path:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rnnsym.dynamics.activation_plot import activation_figure, no_activations
 from rnnsym.dynamics.cell_contribution_plot import cell_contribution_figure, no_weight_kinds
+from rnnsym.dynamics.data_plots import character_figure, digit_figure, review_figure, sunspot_figure
 from rnnsym.dynamics.diagrams import unrolled_figure
 from rnnsym.dynamics.draws import recurrent_weights
+from rnnsym.dynamics.experiment_table import experiments
+from rnnsym.dynamics.gradient_routes import no_gradient_paths
+from rnnsym.dynamics.lessons import train_all
+from rnnsym.dynamics.path_diagrams import gradient_path_figure
 from rnnsym.dynamics.phase_plot import phase_figure
 from rnnsym.dynamics.plots import gradient_product_figure, path_contribution_figure
 from rnnsym.dynamics.remedy_plot import lag_figure, remedy_figure
 from rnnsym.dynamics.spectrum_plot import initial_spectrum_figure
 from rnnsym.dynamics.transient_plot import transient_figure
+from rnnsym.dynamics.update_plots import clipping_figure, learning_rate_figure
 from rnnsym.dynamics.wall_plot import wall_figure
 from rnnsym.model.networks import Network
 
@@ -23,12 +30,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+Told = Callable[[str, int, int], None]  # of which run, how many of its updates are done, of how many
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Where a figure's numbers come from: ``train(table, told)`` writes a table, ``draw(table)`` draws from one.
+
+    A table that is there in part is completed, so that a training that was interrupted goes on.
+    """
+
+    train: Callable[[Path, Told], object]
+    draw: Callable[[Path], Figure]
+
+
 @dataclass(frozen=True)
 class FigureEntry:
     """One figure: its name on the command line, what it shows, and how it is drawn for a network and a seed.
 
     ``obstacle`` says why a network has no such figure; nothing where it has one. A figure that shows networks of its
-    own, whatever the user's is, is not ``of_network``. The label of a drawn figure says what is seen on it.
+    own, whatever the user's is, is not ``of_network``. One that shows a training is drawn from a table of results that
+    comes with the package, and has ``trained``, by which the table can be made anew. The label of a drawn figure says
+    what is seen on it.
     """
 
     name: str
@@ -36,6 +59,7 @@ class FigureEntry:
     draw: Callable[[Network | None, int], Figure]
     obstacle: Callable[[Network], str] = lambda network: ""
     of_network: bool = True
+    trained: Trained | None = None
 
     def applies(self, network: Network) -> bool:
         """Whether the figure can be drawn for a network."""
@@ -58,10 +82,25 @@ def no_gradient_flow(network: Network) -> str:
     return "it scales recurrent weights, and no square matrix multiplies a state of the step before in this network"
 
 
+def _of_experiment(name: str, draw: Callable[[Path | None], Figure]) -> FigureEntry:
+    """The figure of an experiment of the same name."""
+    one = experiments[name]
+
+    def train(table: Path, told: Told) -> object:
+        words = {run: f"{run.data}, {run.cell}, run {place} of {len(one.runs)}"
+                 for place, run in enumerate(one.runs, start=1)}
+        return one.train(table, lambda run, done, total: told(words[run], done, total))
+
+    return FigureEntry(name, one.title, lambda network, seed: draw(None), of_network=False,
+                       trained=Trained(train, draw))
+
+
 figures: Mapping[str, FigureEntry] = MappingProxyType({
     entry.name: entry
     for entry in (
         FigureEntry("unrolled", "The network unrolled over its steps", lambda network, seed: unrolled_figure(network)),
+        FigureEntry("gradient-paths", "The unrolled network with the paths of one gradient, by the step they end at",
+                    lambda network, seed: gradient_path_figure(network), no_gradient_paths),
         FigureEntry("gradient-products", "Norms of products of step Jacobians over 100 steps", gradient_product_figure,
                     no_gradient_flow),
         FigureEntry("activations", "Norms of products of step Jacobians, by activation, beside their bounds",
@@ -77,10 +116,18 @@ figures: Mapping[str, FigureEntry] = MappingProxyType({
         FigureEntry("transient", "Growth before decay, and a decay that is a power law",
                     lambda network, seed: transient_figure(), of_network=False),
         FigureEntry("remedies", "What each remedy makes of the gradient over 100 steps, and the longest lag learnt",
-                    lambda network, seed: remedy_figure(), of_network=False),
+                    lambda network, seed: remedy_figure(), of_network=False,
+                    trained=Trained(train_all, remedy_figure)),
         FigureEntry("lags", "Which cell still learns at which lag, on three tasks",
-                    lambda network, seed: lag_figure(), of_network=False),
+                    lambda network, seed: lag_figure(), of_network=False,
+                    trained=Trained(train_all, lag_figure)),
         FigureEntry("wall", "The error of one unit over its parameters, and descent from the foot of its wall",
                     lambda network, seed: wall_figure(), of_network=False),
+        _of_experiment("reviews", review_figure),
+        _of_experiment("sunspots", sunspot_figure),
+        _of_experiment("digits", digit_figure),
+        _of_experiment("characters", character_figure),
+        _of_experiment("clipping", clipping_figure),
+        _of_experiment("learning-rates", learning_rate_figure),
     )
 })

@@ -18,12 +18,16 @@ from rnnsym.dynamics.courses import Course
 from rnnsym.dynamics.initialisation import initialise
 from rnnsym.dynamics.optimisers import Adam
 from rnnsym.dynamics.result_tables import read_rows, write_rows
-from rnnsym.dynamics.schedules import Constant, Cosine, Schedule, WarmUp
+from rnnsym.dynamics.schedules import laws
 from rnnsym.dynamics.tasks import task
 from rnnsym.dynamics.training import Progress, Training, train
 from rnnsym.errors import DataError
 from rnnsym.model.cells import cells
 
+Told = Callable[[str, int, int], None]  # of which lesson, how many of its updates are done, of how many
+
+SEEDS = 3
+CLIMBED = ("adding", "first-bit")  # the tasks that every learner takes with every seed
 LAGS = (10, 25, 50, 100, 200)
 LEARNT = 0.5  # a lag is learnt where the loss falls to this share of what chance gives
 RECENT = 50  # updates over whose batches the loss is averaged
@@ -65,14 +69,8 @@ starts: Mapping[str, Start] = MappingProxyType({
     "unclipped": Start("xavier_uniform", cell="simple", clip_norm=None),
     "irnn_unclipped": Start("identity", cell="irnn", clip_norm=None),
     "fast": Start("xavier_uniform", cell="simple", rate=0.03),
-    "fast_controlled": Start("xavier_uniform", cell="simple", rate=0.03, schedule="cosine"),
+    "fast_controlled": Start("xavier_uniform", cell="simple", rate=0.03, schedule="warm-up"),
 })
-
-schedules: Mapping[str, Callable[[float, int], Schedule]] = MappingProxyType({
-    "constant": lambda rate, updates: Constant(rate),
-    "cosine": lambda rate, updates: WarmUp(updates // 20, Cosine(rate, updates)),
-})
-
 
 @dataclass(frozen=True)
 class Lesson:
@@ -132,7 +130,7 @@ def take(lesson: Lesson, course: Path | None = None, progress: Progress | None =
     network = entry.network(cells[start.cell or lesson.cell])
     parameters = initialise(network, entry.sizes(lesson.units), start.scheme, lesson.seed,
                             forget_bias=start.forget_bias)
-    rate = schedules[lesson.schedule](lesson.rate, lesson.updates)
+    rate = laws[lesson.schedule](lesson.rate, lesson.updates)
     training = Training(lesson.updates, Adam(), rate, clip_norm=lesson.clip_norm, save_every=RECENT)
     found = train(network, parameters, entry.batches(lesson.lag, lesson.batch, lesson.seed), training, course=course,
                   progress=progress, until=lambda one: share_of_chance(lesson, one) < LEARNT)
@@ -146,13 +144,21 @@ def curriculum(seeds: Iterable[int] = (0,)) -> tuple[Lesson, ...]:
                  for lag in LAGS for seed in seeds)
 
 
-def climb(name: str, learner: str, path: Path = TABLE, *, seed: int = 0,
-          progress: Callable[[Lesson, int, int], None] | None = None) -> None:
+def climb(name: str, learner: str, path: Path = TABLE, *, seed: int = 0, progress: Told | None = None) -> None:
     """Train a learner on a task at longer and longer lags, up to the first that it does not learn."""
     for lag in LAGS:
         lesson = Lesson.of(name, learner, lag, seed)
         if not take_all([lesson], path, progress=progress)[lesson.name].learnt:
             return
+
+
+def train_all(path: Path, progress: Told) -> None:
+    """Train the whole curriculum, and every learner with every seed on the tasks of the remedies, into a table."""
+    take_all(curriculum(), path, progress=progress)
+    for seed in range(SEEDS):
+        for learner in starts:
+            for name in CLIMBED:
+                climb(name, learner, path, seed=seed, progress=progress)
 
 
 def read_outcomes(path: Path = TABLE) -> dict[str, Outcome]:
@@ -171,7 +177,7 @@ def _order(lesson: Lesson) -> tuple[Any, ...]:
 
 
 def take_all(lessons: Iterable[Lesson], path: Path = TABLE, *, anew: bool = False,
-             progress: Callable[[Lesson, int, int], None] | None = None) -> dict[str, Outcome]:
+             progress: Told | None = None) -> dict[str, Outcome]:
     """Train what the table lacks, or everything, and write the table after each lesson: an interruption loses one."""
     found = {} if anew else read_outcomes(path)
     for lesson in lessons:
@@ -183,8 +189,8 @@ def take_all(lessons: Iterable[Lesson], path: Path = TABLE, *, anew: bool = Fals
     return found
 
 
-def _told(progress: Callable[[Lesson, int, int], None], lesson: Lesson) -> Progress:
-    return lambda done, total: progress(lesson, done, total)
+def _told(progress: Told, lesson: Lesson) -> Progress:
+    return lambda done, total: progress(lesson.name, done, total)
 
 
 def longest_lag(outcomes: Iterable[Outcome], name: str, cell: str) -> int:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from rnnsym.dynamics.initialisation import initialise
-from rnnsym.dynamics.lessons import Outcome, longest_lag, starts
+from rnnsym.dynamics.lessons import CLIMBED, Outcome, longest_lag, starts
 from rnnsym.dynamics.products import gradient_products
 from rnnsym.dynamics.result_tables import read_rows, write_rows
 from rnnsym.dynamics.studies import order_statistics
@@ -21,7 +21,7 @@ from rnnsym.dynamics.tasks import task
 from rnnsym.model.cells import cells
 
 STEPS, UNITS, COUNT = 100, 32, 20
-TASKS = ("adding", "first-bit")
+TASKS = CLIMBED
 BASELINE = "simple"
 CLEARLY = 0.5  # a gradient is kept clearly better where its distance from 1, in decades, is at most this share
 TABLE = Path(__file__).with_name("remedies.json")

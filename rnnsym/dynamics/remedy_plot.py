@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnsym.dynamics.lessons import CELLS, LAGS, Outcome, longest_lag, read_outcomes
+from rnnsym.dynamics.lessons import CELLS, LAGS, TABLE, Outcome, longest_lag, read_outcomes
 from rnnsym.dynamics.remedies import STEPS, TASKS, UNITS, Decades, learners, read_starts
 from rnnsym.dynamics.style import FONT_POINTS, GREY, PALETTE, freeze_layout, style
 from rnnsym.dynamics.tasks import tasks
@@ -26,11 +27,11 @@ FLOOR = -30.0  # decades
 SEED_GAP = 0.16  # between the rows of one learner's seeds
 
 
-def lag_figure() -> Figure:
+def lag_figure(table: Path = TABLE) -> Figure:
     """Each task and cell: the lags that were learnt (filled) and those that were not (hollow), a row a seed."""
     from matplotlib.figure import Figure
 
-    outcomes = tuple(read_outcomes().values())
+    outcomes = tuple(read_outcomes(table).values())
     names = tuple(dict.fromkeys(one.lesson.task for one in outcomes))
     with style():
         figure = Figure(figsize=(9.4, 3.6), layout="constrained")
@@ -73,11 +74,11 @@ def _lag_axis(axes: Any) -> None:
     axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.6)
 
 
-def remedy_figure() -> Figure:
+def remedy_figure(table: Path = TABLE) -> Figure:
     """The gradient over 100 steps at the start, by learner, beside the longest lags that it learns."""
     from matplotlib.figure import Figure
 
-    starts, outcomes = read_starts(), tuple(read_outcomes().values())
+    starts, outcomes = read_starts(), tuple(read_outcomes(table).values())
     order = sorted(learners(), key=lambda name: -starts[name].middle)
     with style():
         figure = Figure(figsize=(9.4, 5.6), layout="constrained")

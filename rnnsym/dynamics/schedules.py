@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -136,3 +138,13 @@ def _update(update: Any) -> int:
 def _count(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise DataError(f"{name}: expected a whole number from 1, but it is {value!r:.80}")
+
+
+laws: Mapping[str, Callable[[float, int], Schedule]] = MappingProxyType({
+    "constant": lambda rate, updates: Constant(rate),
+    "steps": lambda rate, updates: Steps(rate, 0.5, max(1, updates // 6)),
+    "exponential": lambda rate, updates: Exponential(rate, 0.01 ** (1 / max(1, updates))),
+    "cosine": lambda rate, updates: Cosine(rate, max(1, updates)),
+    "warm-up": lambda rate, updates: WarmUp(max(1, updates // 10), Cosine(rate, max(1, updates - updates // 10))),
+})
+"""The law of a run by name: halved six times, down to a hundredth, to 0 by a cosine, and that after a rise."""

@@ -83,13 +83,24 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     kind = target.suffix.lower().removeprefix(".")
     if kind not in _metadata:
         raise OutputError(f"figure {str(target)!r}: unknown ending {target.suffix!r}; use .svg, .pdf or .png")
+    write_figure(figure_bytes(figure, kind), target)
+    return target
+
+
+def figure_bytes(figure: Figure, kind: str) -> bytes:
+    """Return the file of a figure, its ``kind`` "svg", "pdf" or "png": the same bytes each time."""
     buffer = io.BytesIO()
     with style(), _quiet_fonts():
         figure.savefig(buffer, format=kind, metadata=dict(_metadata[kind]))
+    return buffer.getvalue()
+
+
+def write_figure(content: bytes, target: Path) -> None:
+    """Write a figure's file under a temporary name, then rename. Errors: OutputError where that cannot be done."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         try:
-            temporary.write_bytes(buffer.getvalue())
+            temporary.write_bytes(content)
             os.replace(temporary, target)
         finally:
             with suppress(OSError):
@@ -97,7 +108,6 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise OutputError(f"figure {str(target)!r} cannot be written ({reason}); check the folder") from error
-    return target
 
 
 @contextmanager

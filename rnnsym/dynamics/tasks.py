@@ -86,7 +86,7 @@ def _copy(random: np.random.Generator, size: int, lag: int) -> Batch:
 
 
 def _first_bit(random: np.random.Generator, size: int, lag: int) -> Batch:
-    """T + 1 bits, of which the first is the target: the notes' table of three bits at T = 2."""
+    """T + 1 bits, of which the first is the target."""
     bits = random.integers(0, 2, (size, lag + 1)).astype(np.float64)
     return Batch(bits[:, :, None], bits[:, :1].copy())
 
@@ -100,7 +100,7 @@ _entries = (
          "softmax_cross_entropy", "many-to-many", LETTERS + 2, LETTERS + 1, 1, _copy,
          lambda lag: LENGTH * math.log(LETTERS) / (lag + 2 * LENGTH)),
     Task("first-bit", "Tell the first bit of a sequence when the last has been read",
-         "the table of three bits of the notes, continued; Bengio, Simard, Frasconi 1994, section II",
+         "Bengio, Simard, Frasconi 1994, section II",
          "binary_cross_entropy", "many-to-one", 1, 1, 1, _first_bit, lambda lag: math.log(2)),
 )
 

@@ -22,10 +22,15 @@ LIFT, ARC = 16.0, 15.0  # the height of the lowest arc, and of each longer one a
 DOTS = 18.0
 TEXT_BOX = LINE + 4  # the height of a row of texts
 
+End = tuple[str, Place] | tuple[str, Place, Row]
+
 
 @dataclass(frozen=True)
 class Node:
-    """A box or a text with its centre and its width and height; ``tint`` counts the loops of boxes."""
+    """A box or a text with its centre and its width and height; ``tint`` counts the loops of boxes.
+
+    ``end`` is what arrows name it by, where they can lead to it.
+    """
 
     kind: str
     lines: tuple[str, ...]
@@ -34,15 +39,20 @@ class Node:
     width: float
     height: float
     tint: int = 0
+    end: End | None = None
 
 
 @dataclass(frozen=True)
 class Arrow:
-    """A line with a head at its last point: through corners, or (``arc``) from the first to the last at that height."""
+    """A line with a head at its last point: through corners, or (``arc``) from the first to the last at that height.
+
+    ``ends`` name what it leads from and to: (kind, place), and for a box its row too.
+    """
 
     kind: str
     points: tuple[tuple[float, float], ...]
     arc: float | None = None
+    ends: tuple[End, End] | None = None
 
 
 class Layout:

@@ -16,7 +16,7 @@ from rnnsym.errors import DataError
 from rnnsym.model.cells import Cell, State
 from rnnsym.model.composition import Loop
 from rnnsym.model.equations import Equation
-from rnnsym.model.expressions import S, T, Variable, t, walk
+from rnnsym.model.expressions import Parameter, S, T, Variable, t, walk
 from rnnsym.model.networks import Network
 
 IN_FULL = 6  # more steps are drawn as 1, 2, 3, …, T
@@ -27,12 +27,16 @@ GAP = "…"  # the steps between the third and the last
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One layer of one loop. ``lags`` pairs each number of steps back with the states that are read from there."""
+    """One layer of one loop. ``lags`` pairs each number of steps back with the states that are read from there.
+
+    ``parameters`` are the names of those that its equations use.
+    """
 
     loop: int
     name: str
     states: tuple[Variable, ...]
     lags: Mapping[int, tuple[Variable, ...]]
+    parameters: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -211,7 +215,9 @@ def _rows(network: Network, number: int) -> Iterator[Row]:
     for layer in cell.layers or (cell,):
         own, states = states[:len(layer.states)], states[len(layer.states):]
         used, equations = equations[:len(layer.equations)], equations[len(layer.equations):]
-        yield Row(number, layer.name, tuple(own), _lags(own, used, loop))
+        parameters = frozenset(node.name for equation in used for node in walk(equation.expression)
+                               if isinstance(node, Parameter))
+        yield Row(number, layer.name, tuple(own), _lags(own, used, loop), parameters)
 
 
 def _cell_of(network: Network, loop: Loop, *, later: bool) -> Cell:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rnnsym.dynamics.unrolled_layout import LANE, PAD, TEXT_BOX, Arrow, Layout, Node
+from rnnsym.dynamics.unrolled_layout import LANE, PAD, TEXT_BOX, Arrow, End, Layout, Node
 from rnnsym.dynamics.unrolled_parts import GAP, Edge, Parts, Place, Row
 from rnnsym.dynamics.unrolled_texts import DOTS, LINE, SUM_HEIGHT, box_lines, extent
 
@@ -35,7 +35,7 @@ def scene_of(parts: Parts) -> Scene:
     low, high = np.min(corners, axis=0) - MARGIN, np.max(corners, axis=0) + MARGIN
     return Scene(
         tuple(replace(node, x=node.x - low[0], y=node.y - low[1]) for node in nodes),
-        tuple(Arrow(a.kind, tuple((x - low[0], y - low[1]) for x, y in a.points), a.arc and a.arc - low[1])
+        tuple(replace(a, points=tuple((x - low[0], y - low[1]) for x, y in a.points), arc=a.arc and a.arc - low[1])
               for a in arrows),
         *(float(size) for size in high - low),
     )
@@ -47,6 +47,10 @@ def _corners(node: Node) -> tuple[Point, Point]:
 
 def _reached(arrow: Arrow) -> tuple[Point, ...]:
     return arrow.points if arrow.arc is None else (*arrow.points, (arrow.points[0][0], arrow.arc))
+
+
+def _boxes(edge: Edge) -> tuple[End, End]:
+    return ("box", edge.source, edge.source_row), ("box", edge.target, edge.target_row)
 
 
 def arc_point(arrow: Arrow, part: float) -> Point:
@@ -120,7 +124,7 @@ class _Drawer:
         x, y = self.layout.at(place, row)
         if place.key == GAP:
             return self._text("dots", (DOTS,), x, y)
-        return Node("box", box_lines(row.name), x, y, *self.layout.box, tint=row.loop)
+        return Node("box", box_lines(row.name), x, y, *self.layout.box, tint=row.loop, end=("box", place, row))
 
     def _text(self, kind: str, lines: tuple[str, ...], x: float, y: float) -> Node:
         width, height = extent(lines)
@@ -153,7 +157,7 @@ class _Drawer:
         shift = self._shift(edge)
         kind = "handed" if edge.handed else "start" if edge.source.start else "recurrent"
         return Arrow(kind, ((x0 + side * self.layout.reach(edge.source), y0 + shift),
-                            (x1 - side * self.layout.reach(edge.target), y1 + shift)))
+                            (x1 - side * self.layout.reach(edge.target), y1 + shift)), ends=_boxes(edge))
 
     def _shift(self, edge: Edge) -> float:
         if (edge.target, edge.target_row) not in self.shared:
@@ -165,7 +169,8 @@ class _Drawer:
         inward = (1 if x1 > x0 else -1) * self.layout.box[0] / 4
         top = max(y0, y1) + self.layout.box[1] / 2 + self.layout.height_of(edge.lag)
         return Arrow("skip", ((x0 + (0 if self._is_text(edge.source) else inward), self._top(edge.source, y0)),
-                              (x1 - (0 if self._is_text(edge.target) else inward), self._top(edge.target, y1))), top)
+                              (x1 - (0 if self._is_text(edge.target) else inward), self._top(edge.target, y1))), top,
+                     _boxes(edge))
 
     def _is_text(self, place: Place) -> bool:
         return place.start or place.key == GAP
@@ -230,12 +235,13 @@ class _Drawer:
             x, y = self.layout.at(place, row)
             foot = y - self.layout.box[1] / 2
             if below is not None and below.loop == row.loop:
-                yield Arrow("layer", ((x, self.layout.y[below] + self.layout.box[1] / 2), (x, foot)))
+                yield Arrow("layer", ((x, self.layout.y[below] + self.layout.box[1] / 2), (x, foot)),
+                            ends=(("box", place, below), ("box", place, row)))
             elif self.texts.input(place):
                 start = (self.layout.x[place], TEXT_BOX / 2)
                 fork = self.layout.y["fork"]
                 corners = ((start[0], fork), (x, fork)) if x != start[0] else ()
-                yield Arrow("input", (start, *corners, (x, foot)))
+                yield Arrow("input", (start, *corners, (x, foot)), ends=(("input", place), ("box", place, row)))
 
     def _readout(self, place: Place) -> Iterator[Arrow]:
         """Yield the arrows from the layers that the readout reads, then those of output and target to the loss."""
@@ -244,10 +250,12 @@ class _Drawer:
         x, levels = self.layout.x[place], self.layout.y
         foot = levels["output"] - TEXT_BOX / 2
         for row in self.parts.read:
-            corners = self._out_of(self._read_at(place, row), row)
+            read = self._read_at(place, row)
+            corners = self._out_of(read, row)
             bend = () if corners[-1][0] == x else ((corners[-1][0], levels["join"]), (x, levels["join"]))
-            yield Arrow("readout", (*corners, *bend, (x, foot)))
-        yield Arrow("loss", ((x, levels["output"] + TEXT_BOX / 2), (x, levels["loss"] - TEXT_BOX / 2)))
+            yield Arrow("readout", (*corners, *bend, (x, foot)), ends=(("box", read, row), ("output", place)))
+        yield Arrow("loss", ((x, levels["output"] + TEXT_BOX / 2), (x, levels["loss"] - TEXT_BOX / 2)),
+                    ends=(("output", place), ("loss", place)))
         yield Arrow("target", ((x, levels["target"] - TEXT_BOX / 2), (x, levels["loss"] + TEXT_BOX / 2)))
 
     def _read_at(self, place: Place, row: Row) -> Place:
@@ -277,4 +285,5 @@ class _Drawer:
         lane = x1 - self.layout.half - LANE
         end = x1 - extent((self.texts.input(place),))[0] / 2 - PAD / 2
         y0, y1 = self.layout.y[level], self.layout.y["input"]
-        yield Arrow(kind, ((x0, y0), (lane, y0), (lane, y1), (end, y1)))
+        yield Arrow(kind, ((x0, y0), (lane, y0), (lane, y1), (end, y1)),
+                    ends=((level, source), ("input", place)))

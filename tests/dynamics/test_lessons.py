@@ -66,7 +66,7 @@ def test_a_table_is_read_as_it_was_written_and_holds_what_was_trained(tmp_path: 
     path, trained = tmp_path / "table.json", []
     two = [SHORT, replace(SHORT, lag=2)]
     for _ in range(2):
-        found = take_all(two, path, progress=lambda lesson, done, total: trained.append(lesson.name))
+        found = take_all(two, path, progress=lambda lesson, done, total: trained.append(lesson))
     assert read_outcomes(path) == found
     assert len(found) == 2
     assert trained.count(SHORT.name) == found[SHORT.name].updates, "the second time nothing was left to train"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import rnnsym
-from rnnsym.dynamics.lessons import LAGS, Lesson, Outcome, climb, read_outcomes, starts
+from rnnsym.dynamics.lessons import LAGS, SEEDS, Lesson, Outcome, climb, read_outcomes, starts
 from rnnsym.dynamics.own_remedies import own_effects
 from rnnsym.dynamics.remedies import (
     BASELINE,
@@ -30,7 +30,6 @@ from rnnsym.model.networks import Network
 
 README = Path(__file__).parents[2] / "README.md"
 ROUNDED = 1e-6  # of a decade: what another machine's products make of a hundred factors
-SEEDS = 3
 
 
 def test_the_readme_has_the_table_that_the_numbers_give() -> None:

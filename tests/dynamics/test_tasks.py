@@ -54,8 +54,8 @@ def test_first_bit(lag: int, seed: int) -> None:
     assert np.array_equal(batch.inputs[:, 0], batch.targets)
 
 
-def test_the_three_bits_of_the_notes() -> None:
-    """1 0 1 → 1, 0 0 1 → 0, 1 1 1 → 1, 0 0 0 → 0: at lag 2 the task holds the notes' table."""
+def test_the_first_of_three_bits() -> None:
+    """1 0 1 → 1, 0 0 1 → 0, 1 1 1 → 1, 0 0 0 → 0."""
     batch = tasks["first-bit"].draw(np.random.default_rng(0), 200, 2)
     drawn = {tuple(map(int, bits.ravel())): int(y[0]) for bits, y in zip(batch.inputs, batch.targets, strict=True)}
     assert [drawn[bits] for bits in ((1, 0, 1), (0, 0, 1), (1, 1, 1), (0, 0, 0))] == [1, 0, 1, 0]

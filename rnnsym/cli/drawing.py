@@ -1,0 +1,122 @@
+"""Figures drawn into a folder, several at a time in processes of their own; each file is whole or not there."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnnsym.cli.outputs import made_folder
+from rnnsym.errors import OutputError, RnnsymError
+from rnnsym.model.networks import Network
+
+MOST_JOBS = 64
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is drawn, and how: figures by name, of a network, in a format and a style, by so many processes."""
+
+    names: tuple[str, ...]
+    network: Network
+    form: str = "svg"
+    seed: int = 0
+    style: str = "print"
+    jobs: int = 1
+
+
+def usual_jobs() -> int:
+    """Return how many processes draw unless said otherwise: one for each core that this one may run on."""
+    cores = getattr(os, "sched_getaffinity", None)
+    return max(1, min(MOST_JOBS, len(cores(0)) if cores is not None else os.cpu_count() or 1))
+
+
+def checked_jobs(jobs: int | None) -> int:
+    """Return the number of processes asked for, or the usual one. Errors: RnnsymError for one out of range."""
+    if jobs is not None and not 1 <= jobs <= MOST_JOBS:
+        raise RnnsymError(f"--jobs: expected a number of processes from 1 to {MOST_JOBS}, but got {jobs}")
+    return usual_jobs() if jobs is None else jobs
+
+
+def draw_figures(order: Order, folder: Path, advance: Callable[[int, int], None] = lambda done, total: None
+                 ) -> Iterator[Path]:
+    """Draw figures into a folder, made where there is none, and yield their paths in the order of the names.
+
+    The files do not depend on the number of processes: each figure has its own seed. ``advance`` hears how many are
+    done. The first error stops all, and nothing half-written is left.
+    """
+    from rnnsym.dynamics.style import write_figure
+
+    made_folder(folder)
+    drawn = _drawn_side_by_side if min(order.jobs, len(order.names)) > 1 else _drawn_in_turn
+    paths = {name: folder / f"{name}.{order.form}" for name in order.names}
+    for done, (name, content) in enumerate(drawn(order), start=1):
+        write_figure(content, paths[name])
+        advance(done, len(paths))
+    yield from paths.values()
+
+
+def _drawn_in_turn(order: Order) -> Iterator[tuple[str, bytes]]:
+    return ((name, drawn(name, order)) for name in order.names)
+
+
+def _drawn_side_by_side(order: Order) -> Iterator[tuple[str, bytes]]:
+    """Yield the files as they come. Errors: OutputError where a process was killed."""
+    with _pool(min(order.jobs, len(order.names))) as pool:
+        with _interrupts_held():
+            waiting: dict[Future[bytes], str] = {pool.submit(drawn, name, order): name for name in order.names}
+        try:
+            for future in as_completed(waiting):
+                yield waiting[future], future.result()
+        except BrokenProcessPool:
+            raise OutputError("a process that drew figures was killed, perhaps for want of memory; try --jobs 1"
+                              ) from None
+
+
+@contextmanager
+def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Hand out processes, started afresh; an error or Ctrl-C ends those that still draw, without a word of theirs."""
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_leave_interrupts)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - before:
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while processes start: they inherit this, and never see it; here it comes a moment later."""
+    hold = getattr(signal, "pthread_sigmask", None)  # not on Windows
+    before = hold(signal.SIG_BLOCK, {signal.SIGINT}) if hold is not None else None
+    try:
+        yield
+    finally:
+        if hold is not None:
+            hold(signal.SIG_SETMASK, before)
+
+
+def _leave_interrupts() -> None:
+    """Leave Ctrl-C to the process that gave the order, which ends this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def drawn(name: str, order: Order) -> bytes:
+    """Return the file of one figure."""
+    from rnnsym.dynamics import figures, restyle_figure
+    from rnnsym.dynamics.style import figure_bytes
+
+    figure = figures[name].draw(order.network, order.seed)
+    return figure_bytes(restyle_figure(figure, order.style), order.form)
