@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from rnnsym.dynamics.cell_contributions import CellContributions
+from rnnsym.dynamics.gradient_routes import Routes
 from rnnsym.dynamics.studies import ContributionStudy, ProductStudy
 from rnnsym.dynamics.unrolled_scene import Scene
 from rnnsym.dynamics.unrolled_texts import DOTS
@@ -95,6 +96,18 @@ def describe_scene(scene: Scene, network: Network) -> str:
                    for kind, plural in (("input", "inputs"), ("output", "outputs"), ("loss", "losses")) if kinds[kind])
     dots = ", and dots for the steps between" if any(DOTS in node.lines for node in scene.nodes) else ""
     return f"Steps from left to right{dots}: {shown}, {there}; {'; '.join(arrows) or 'there is one step'}."
+
+
+def describe_routes(parameter: str, found: Sequence[Routes]) -> str:
+    """Return how the terms of one gradient go back through an unrolled diagram: from which losses, along how much."""
+    ways = [f"that of step {one.use} along {_count(len(one.arrows), 'arrow')} from {_count(len(one.losses), 'loss')}"
+            for one in found]
+    return (f"The gradient of `{parameter}` is a sum of {_count(len(found), 'term')}, one for each step that uses it, "
+            f"each in a colour and a dash of its own: {'; '.join(ways)}.")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word if number == 1 else word + ('es' if word.endswith('s') else 's')}"
 
 
 def listed(words: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rnnsym.dynamics.captions import describe_routes
 from rnnsym.dynamics.diagrams import add_arrow, add_scene, lay_gallery, page_scale
 from rnnsym.dynamics.gradient_routes import Routes, followed_parameter, routes
 from rnnsym.dynamics.style import FONT_POINTS, PALETTE, style
@@ -67,6 +68,7 @@ def path_gallery(
         figure, panels = lay_gallery({title: one.size for title, one in drawn.items()}, LINE_POINTS)
         for title, axes in panels.items():
             drawn[title].draw(axes)
+    figure.set_label(" ".join(describe_routes(one.name, one.routes) for one in drawn.values()))
     return figure
 
 

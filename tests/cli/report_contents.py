@@ -33,7 +33,7 @@ NETWORKS: dict[str, Callable[[], Network]] = {
     "columns": lambda: Network(COLUMN, "yhat = V @ h", "squared_error"),
     "single step": lambda: Network(cells["simple"], topology="one-to-one"),
 }
-DRAWN = ("simple", "encoder-decoder")  # with figures, which take seconds where there is a gradient flow to follow
+DRAWN = ("gru", "encoder-decoder")  # with figures, which take seconds where there is a gradient flow to follow
 NOTATIONS = {"gru": "goodfellow"}
 FILES = ["checks.json", "corpus.json", "derivation.pdf", "derivation.tex", "derivation.txt", "gradient.py",
          "test_gradient.py"]

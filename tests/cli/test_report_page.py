@@ -127,6 +127,8 @@ def test_a_failed_check_leads_the_part_of_the_checks() -> None:
 def test_figures_say_what_is_seen_and_share_no_name(name: str) -> None:
     source = page(name)
     assert source.count('role="img" aria-labelledby="figure-') == len(content(name).pictures)
+    assert 0 < source.index('id="figure-gradient-paths"') - source.index('<section id="paths">') < \
+        source.index('<section id="proof"')
     for picture in content(name).pictures:
         assert picture.title not in picture.words
         assert len(re.findall(r"\d", picture.words)) > 2, "what is seen, in numbers"

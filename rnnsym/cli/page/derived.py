@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rnnsym.cli.page.content import Content
+from rnnsym.cli.page.figures import PATHS, figures_of
 from rnnsym.cli.page.markup import counted, section
 from rnnsym.cli.page.opening import PROOF, derived_sections, proof_sections
 from rnnsym.writing.pages import references_html, section_body, section_html
@@ -16,7 +17,8 @@ def derivation_part(content: Content) -> str:
     steps = [step for one in found for step in one.steps]
     words = (f"<p>{counted(len(steps), 'line')}, each with the rule by which it follows and why. The mark ✓ before a "
              f"line opens to what it was tried against, with what error: {passed(steps)} of {len(steps)} hold.</p>")
-    parts = [section_html(one, derivation.style, numbers, level=3) for one in found]
+    parts = [part for one in found for part in (section_html(one, derivation.style, numbers, level=3),
+                                                *(figures_of(content, PATHS) if one.key == "paths" else ()))]
     return section("derivation", f"The derivation, T = {derivation.length}", words, *parts)
 
 

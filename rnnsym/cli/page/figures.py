@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from html import escape
 
-from rnnsym.cli.page.content import Picture
+from rnnsym.cli.page.content import Content, Picture
 from rnnsym.cli.page.inline_svg import inline_svg
-from rnnsym.writing.layout import Style
+from rnnsym.writing.layout import Style, style_of
 from rnnsym.writing.pages import html_text
+
+# Figures that belong to a part of the page; all others stand in the part of the gradient flow.
+UNROLLED, PATHS = "unrolled", "gradient-paths"
+
+
+def figures_of(content: Content, *names: str) -> list[str]:
+    """Return the figures of these names that the network has."""
+    style = style_of(content.derivation.network)
+    return [figure(one, style) for one in content.pictures if one.name in names]
 
 
 def figure(picture: Picture, style: Style) -> str:

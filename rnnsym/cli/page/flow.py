@@ -5,11 +5,9 @@ from __future__ import annotations
 from html import escape
 
 from rnnsym.cli.page.content import Content
-from rnnsym.cli.page.figures import figure
+from rnnsym.cli.page.figures import PATHS, UNROLLED, figures_of
 from rnnsym.cli.page.markup import section, table
-from rnnsym.cli.page.opening import own_figures
 from rnnsym.dynamics.own_remedies import COUNT, STEPS, WANTED
-from rnnsym.writing.layout import style_of
 
 REMEDIES, TITLE = "remedies", "What remedies would do for this cell"
 WORDS = (f"How much a change of the first state changes the state {STEPS} steps later, at the start of training: the "
@@ -20,8 +18,7 @@ WORDS = (f"How much a change of the first state changes the state {STEPS} steps 
 
 def flow_part(content: Content) -> str:
     """Return the figures of gradient flow, why some are missing, and the explorer."""
-    style = style_of(content.derivation.network)
-    drawn = [figure(one, style) for one in own_figures(content.pictures)]
+    drawn = figures_of(content, *({one.name for one in content.pictures} - {UNROLLED, PATHS}))
     missing = "".join(f"<p>{escape(one)}</p>" for one in content.undrawn)
     text = "" if not drawn else (
         "<p>The derivative of the last state by an earlier one is a product of one Jacobian a step: over many steps it "

@@ -5,19 +5,17 @@ from __future__ import annotations
 from html import escape
 from math import prod
 
-from rnnsym.cli.page.content import Content, Picture
-from rnnsym.cli.page.figures import figure
+from rnnsym.cli.page.content import Content
+from rnnsym.cli.page.figures import UNROLLED, figures_of
 from rnnsym.cli.page.markup import counted, listing, mark, section
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.writing.derivation import Derivation, Section, Step
-from rnnsym.writing.layout import style_of
 from rnnsym.writing.pages import equations_html, section_html
 from rnnsym.writing.prose import passed
 
 OPENING_KEYS = ("notation", "names", "counts")
 PROOF = "proof"
-UNROLLED = "unrolled"
 
 
 def title_of(network: Network) -> str:
@@ -78,14 +76,9 @@ def opening(content: Content) -> str:
     derivation = content.derivation
     tables = [section_html(one, derivation.style, {}, level=3) for one in derivation.sections
               if one.key in OPENING_KEYS]
-    pictures = [figure(one, style_of(derivation.network)) for one in content.pictures if one.name == UNROLLED]
+    pictures = figures_of(content, UNROLLED)
     return section("equations", "The network and its shapes", _equations(derivation), _written(derivation.network),
                    *pictures, *tables)
-
-
-def own_figures(pictures: tuple[Picture, ...]) -> list[Picture]:
-    """Return the figures that stand further down."""
-    return [one for one in pictures if one.name != UNROLLED]
 
 
 def _equations(derivation: Derivation) -> str:
