@@ -40,6 +40,7 @@ def test_the_report_holds_everything(report_folder: Path) -> None:
     assert {path.name for path in (report_folder / "figures").iterdir()} == {
         "activations.svg",
         "contributions-by-cell.svg",
+        "gradient-paths.svg",
         "gradient-products.svg",
         "path-contributions.svg",
         "unrolled.svg",
@@ -153,7 +154,7 @@ def test_figures_that_a_network_has_not_are_left_out_with_a_line_or_refused_by_t
 ) -> None:
     network = ["--cell", "simple", "--topology", "many-to-many"]
     status, out, err = run(["figures", *network, "-o", str(tmp_path)], capsys, monkeypatch)
-    assert (status, out) == (0, f"{tmp_path / 'unrolled.svg'}\n")
+    assert (status, out) == (0, f"{tmp_path / 'unrolled.svg'}\n{tmp_path / 'gradient-paths.svg'}\n")
     notes = err.splitlines()
     followed = ("gradient-products", "activations", "path-contributions", "contributions-by-cell")
     for line, name in zip(notes, followed, strict=True):
