@@ -43,7 +43,7 @@ figure { margin: 2rem 0; } figcaption { font-size: .93rem; margin-top: .7rem; ma
 figcaption strong { color: var(--ink); } .file { white-space: nowrap; }
 .plate { margin: 0; padding: .8rem; border: 1px solid var(--line); border-radius: .5rem; background: #fff; }
 .plate svg { display: block; max-width: 100%; min-width: 30rem; height: auto; margin: 0 auto; }
-#figure-unrolled .plate svg { min-width: 0; }
+#figure-unrolled .plate svg, #figure-gradient-paths .plate svg { min-width: 0; }
 .curve { display: block; width: 100%; max-width: 37rem; font: .75rem system-ui, sans-serif; fill: var(--quiet); }
 .curve polyline { fill: none; stroke: var(--accent); stroke-width: 2; }
 .curve .axis { fill: none; stroke: var(--line); } .curve .end { text-anchor: end; }
