@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from rnnsym.calculus.adjoints import AdjointRecursion, adjoint_recursion
 from rnnsym.dynamics.scans import TOGETHER, scale_to_one
-from rnnsym.dynamics.sweeps import Swept, sweep
-from rnnsym.dynamics.trajectories import Trajectories, follow, wide
+from rnnsym.dynamics.sweeps import WEIGHT, Swept, sweep_loops
+from rnnsym.dynamics.trajectories import Trajectories, follow_loops, wide
 from rnnsym.errors import DataError
-from rnnsym.model.expressions import ONE, Expression, Parameter
+from rnnsym.model.expressions import Expression, Parameter
 from rnnsym.model.networks import Network
 from rnnsym.model.stacking import flattened, rank_of, with_axes
+from rnnsym.numerics.validation import Given
 
 Float = NDArray[np.float64]
 
@@ -86,25 +87,34 @@ def path_contributions(
     """∂L/∂W^(j) = Σ_s (∂L/∂s_j) (∂⁺s_j/∂W) for j = 1 … T and the cell's parameters W.
 
     Arguments as for ``value_and_grad`` of ``rnnsym.compile``, without lengths; ``wrt`` names parameters of the cell,
-    None means all. Over a batch L is the mean, and each term the mean of the sequences' terms. Parameters that have one
-    more axis each, (m, *shape), are those of m networks, as for ``gradient_products``. Errors: DataError for arguments
-    that do not fit, for terms that overflow, and where the cell has no parameters.
+    None means all, a decoder's too. The terms of a parameter stand in the order in which its loop runs: from the last
+    step to the first in one that reads from the end. Over a batch L is the mean, and each term the mean of the
+    sequences' terms. Parameters that have one more axis each, (m, *shape), are those of m networks, as for
+    ``gradient_products``. Errors: DataError for arguments that do not fit, for terms that overflow, and where the cell
+    has no parameters.
     """
-    trajectories = follow(network, parameters, inputs, initial_state, targets)
-    recursion = adjoint_recursion(trajectories.graph, weight=ONE)
-    chosen = _wanted(network, recursion, wrt)
+    followed = follow_loops(network, Given(parameters, inputs, targets, initial_state))
+    graph = followed[0].graph
     with np.errstate(all="ignore"):
-        swept = sweep(trajectories, recursion)
-        found = {p.name: _terms(trajectories, swept, recursion.step_gradients[p]) for p in chosen}
-    for name, (values, _) in found.items():
-        bad = np.argwhere(~np.isfinite(values))
-        if len(bad):
-            step, place = bad[0][0] + 1, trajectories.arguments.place(tuple(bad[0][1:2].tolist()))
-            raise DataError(f"the contribution of step {step} to the gradient of {name}{place} overflows: use smaller "
-                            "weights")
-    networks = len(trajectories.arguments.leading) - 1  # their axis, if there is one, goes in front of the steps'
+        swept = sweep_loops(followed, graph)
+    recursion = adjoint_recursion(graph, weight=WEIGHT)
+    found = {}
+    for name in _wanted(network, recursion, wrt):
+        place = next(place for place, one in enumerate(recursion.loops) if name in one.step_gradients)
+        with np.errstate(all="ignore"):
+            found[name.name] = _terms(followed[place], swept[place], recursion.step_gradients[name])
+        _refuse_overflow(followed[place], name.name, found[name.name][0])
+    networks = len(followed[0].arguments.leading) - 1  # their axis, if there is one, goes in front of the steps'
     return PathContributions(*(MappingProxyType({name: np.moveaxis(both[part], 0, networks)
                                                  for name, both in found.items()}) for part in (0, 1)))
+
+
+def _refuse_overflow(trajectories: Trajectories, name: str, values: Float) -> None:
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        step, place = bad[0][0] + 1, trajectories.arguments.place(tuple(bad[0][1:2].tolist()))
+        raise DataError(f"the contribution of step {step} to the gradient of {name}{place} overflows: use smaller "
+                        "weights")
 
 
 def _wanted(network: Network, recursion: AdjointRecursion, wrt: Iterable[str] | None) -> tuple[Parameter, ...]:

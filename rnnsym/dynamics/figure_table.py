@@ -69,17 +69,24 @@ class FigureEntry:
 def no_gradient_flow(network: Network) -> str:
     """Say why a network's gradient flow is not drawn; nothing where it is."""
     obstacles = (
-        (len(network.loops) > 1, "it follows one recurrence, and this network has several"),
-        (network.feeds_back, "it follows given inputs, and this network reads its own outputs"),
-        (network.shape_of_steps.every, "it follows the loss of one output, and this network has one at every step"),
         (network.shape_of_steps.single_step, "it follows many steps, and this network has a single one"),
-        (network.reads_index, "it draws vectors as inputs, and this network reads indices"),
         ("n" not in map(str, network.sizes), "it needs a state of the free size n, and this network has none"),
     )
     found = next((reason for there, reason in obstacles if there), "")
     if found or recurrent_weights(network):
         return found
     return "it scales recurrent weights, and no square matrix multiplies a state of the step before in this network"
+
+
+def not_alike(network: Network) -> str:
+    """Say why a network cannot stand beside those of the table, which read vectors and give one output."""
+    obstacles = (
+        (len(network.loops) > 1, "it compares networks of one recurrence, and this network has several"),
+        (network.feeds_back, "it compares networks of given inputs, and this network reads its own outputs"),
+        (network.shape_of_steps.every, "it compares networks of one output, and this one has one at every step"),
+        (network.reads_index, "it compares networks that read vectors, and this network reads indices"),
+    )
+    return next((reason for there, reason in obstacles if there), "")
 
 
 def _of_experiment(name: str, draw: Callable[[Path | None], Figure]) -> FigureEntry:
@@ -108,7 +115,8 @@ figures: Mapping[str, FigureEntry] = MappingProxyType({
         FigureEntry("path-contributions", "What each step contributes to the gradient of a recurrent weight",
                     path_contribution_figure, no_gradient_flow),
         FigureEntry("contributions-by-cell", "What each step contributes to the gradients, cell by cell",
-                    cell_contribution_figure, lambda network: no_gradient_flow(network) or no_weight_kinds(network)),
+                    cell_contribution_figure,
+                    lambda network: no_gradient_flow(network) or not_alike(network) or no_weight_kinds(network)),
         FigureEntry("initial-spectra", "Singular values of the 100-step Jacobian, by the scheme of initial weights",
                     lambda network, seed: initial_spectrum_figure(seed), of_network=False),
         FigureEntry("phases", "Where random tanh networks vanish and explode, measured and by the mean field",

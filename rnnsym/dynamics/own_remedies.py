@@ -11,9 +11,8 @@ import numpy as np
 from rnnsym.dynamics.connections import forget_biases
 from rnnsym.dynamics.draws import draw_inputs
 from rnnsym.dynamics.initialisation import initialise, schemes
-from rnnsym.dynamics.products import gradient_products
 from rnnsym.dynamics.remedies import Decades
-from rnnsym.dynamics.studies import order_statistics
+from rnnsym.dynamics.studies import order_statistics, own_products
 from rnnsym.dynamics.variants import Function, activation_of, with_activation
 from rnnsym.errors import DataError
 from rnnsym.model.networks import Network
@@ -85,8 +84,9 @@ def _measured(network: Network, scheme: str, seed: int, forget_bias: float | Non
     sizes = {str(size): WANTED[str(size)] for size in network.sizes if str(size) in WANTED}
     seeds = range(seed * COUNT, (seed + 1) * COUNT)
     drawn = [initialise(network, sizes, schemes[scheme].name, one, forget_bias=forget_bias) for one in seeds]
-    inputs = [draw_inputs(network, sizes, one, steps=STEPS)[0] for one in seeds]
+    pairs = [draw_inputs(network, sizes, one, steps=STEPS) for one in seeds]
+    inputs, targets = (np.stack([pair[place] for pair in pairs]) for place in (0, 1))
     parameters = {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}
-    norms = gradient_products(network, parameters, np.stack(inputs)).log_norms[..., -1] / np.log(10.0)
+    norms = own_products(network, parameters, inputs, targets).log_norms[..., -1] / np.log(10.0)
     band = order_statistics(norms.reshape(1, COUNT, 1))
     return Decades(float(band.low[0, 0]), float(band.middle[0, 0]), float(band.high[0, 0]))

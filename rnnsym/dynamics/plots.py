@@ -13,7 +13,14 @@ from rnnsym.calculus.unrolling import graph_of
 from rnnsym.dynamics.captions import describe_contributions, describe_products
 from rnnsym.dynamics.draws import recurrent_weights
 from rnnsym.dynamics.products import affine_step
-from rnnsym.dynamics.studies import ContributionStudy, Draws, ProductStudy, study_contributions, study_products
+from rnnsym.dynamics.studies import (
+    ContributionStudy,
+    Draws,
+    ProductStudy,
+    followed_loop,
+    study_contributions,
+    study_products,
+)
 from rnnsym.dynamics.style import (
     FONT_POINTS,
     GREY,
@@ -28,6 +35,7 @@ from rnnsym.dynamics.style import (
 from rnnsym.errors import DataError
 from rnnsym.model.cells import cells
 from rnnsym.model.expressions import Variable, t
+from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.writing.latex import latex
 from rnnsym.writing.spelling import spell
@@ -109,8 +117,11 @@ def draw_path_contributions(study: ContributionStudy) -> Figure:
 
 
 def study_sizes(network: Network, units: int, inputs: int) -> dict[str, int]:
-    """Return n = ``units``, d = ``inputs``, k = 1, those that the network has; DataError where n is not free."""
-    wanted = {"d": inputs, "n": units, "k": 1}
+    """Return n = ``units``, d = ``inputs`` and the outputs, those that the network has; DataError where n is not free.
+
+    There is one output; two where they are a distribution, which has nothing to tell over one.
+    """
+    wanted = {"d": inputs, "n": units, "k": 2 if losses[network.loss].distribution else 1}
     known = [str(size) for size in network.sizes]
     if "n" not in known:
         raise DataError("this figure needs a network whose state has the free size n; this one's sizes are "
@@ -132,7 +143,7 @@ def weight_sizes(network: Network) -> tuple[str, str]:
 
 def product_label(network: Network) -> str:
     """Return ‖∏ ∂s_t/∂s_{t−1}‖₂ in mathtext, s the state by its name."""
-    states = state_at(graph_of(network).only_loop(), t)
+    states = state_at(graph_of(network).loops[followed_loop(network)], t)
     name = latex(spell(states.name)) if isinstance(states, Variable) else "s"
     factor = rf"\partial {name}_t \,/\, \partial {name}_{{t-1}}"
     return rf"$\Vert\,\prod_{{t=T}}^{{T-k+1}} {factor}\,\Vert_2$"

@@ -6,6 +6,7 @@ Norms are kept as natural logarithms, so that a product of many factors neither 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,13 @@ from rnnsym.calculus.notation import StepBlock
 from rnnsym.calculus.paths import Block, step_blocks
 from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.dynamics.scans import TOGETHER, log_product_norms
-from rnnsym.dynamics.trajectories import Trajectories, Values, follow, wide
+from rnnsym.dynamics.trajectories import Trajectories, Values, follow_loops, wide
 from rnnsym.errors import DataError
 from rnnsym.model.activations import activations
 from rnnsym.model.expressions import Elementwise, Expression, IdentityMatrix, Numeral, Parameter, t
 from rnnsym.model.networks import Network
 from rnnsym.model.stacking import rank_of
+from rnnsym.numerics.validation import Given
 
 Float = NDArray[np.float64]
 
@@ -49,15 +51,21 @@ class GradientProducts:
         return self.log_norms.shape[-1] - 1
 
 
-def gradient_products(network: Network, parameters: Any, inputs: Any, initial_state: Any = None) -> GradientProducts:
+def gradient_products(
+    network: Network, parameters: Any, inputs: Any, initial_state: Any = None, *, targets: Any = None,
+    steps: int | None = None, loop: int | None = None,
+) -> GradientProducts:
     """‖∂s_T/∂s_{T−k}‖₂ for k = 0 … T, as natural logarithms, s the stack of all states.
 
-    ``inputs`` (batch, T, d), or (T, d) for one sequence; ``initial_state`` as for ``rnnsym.compile``. Parameters that
-    have one more axis each, (m, *shape), are those of m networks of one kind, which are followed together, each along
-    its own sequences: every other argument then has that axis in front. A norm is exact up to the rounding of the
-    product: cancellation between its directions (‖J_T ⋯ J_1‖ far below ∏ ‖J_t‖) costs as many digits as it does in any
-    product of floats.
-    Errors: DataError for arguments that do not fit, and for a Jacobian that is not finite.
+    ``inputs`` (batch, T, d), or (T, d) for one sequence; ``initial_state`` as for ``rnnsym.compile``. ``targets`` are
+    read by a decoder with a teacher alone; a network that reads its own outputs takes ``steps`` of them. A decoder's
+    lags go on into the encoder that it starts from: ∂s_S/∂s'_t, k = 0 … S + T. Of two loops that read from both ends
+    the one from the beginning is followed. ``loop`` chooses one loop alone, counted from 0; lags count back from where
+    it ends. Parameters that have one more axis each, (m, *shape), are those of m networks of a kind, which are followed
+    together, each along its own sequences: every other argument then has that axis in front. A norm is exact up to the
+    rounding of the product: cancellation between its directions (‖J_T ⋯ J_1‖ far below ∏ ‖J_t‖) costs as many digits as
+    it does in any product of floats.
+    Errors: DataError for arguments that do not fit, a loop that is not there, and a Jacobian that is not finite.
 
     >>> from rnnsym.model.cells import Cell
     >>> network = Network(Cell.from_equations("linear", "o = x @ W_i + o_prev @ W_h"), "yhat = sigmoid(o @ W_o)")
@@ -66,25 +74,71 @@ def gradient_products(network: Network, parameters: Any, inputs: Any, initial_st
     >>> round(float(products.log_norms[100] / np.log(2)), 12)
     -100.0
     """
-    trajectories = follow(network, parameters, inputs, initial_state)
-    norms = log_product_norms(_jacobians(trajectories))
-    return GradientProducts(trajectories.arguments.without_batch(norms), *_references(trajectories))
+    followed = follow_loops(network, Given(parameters, inputs, targets, initial_state, steps=steps))
+    chosen = _chain(followed) if loop is None else (followed[_place(followed, loop)],)
+    norms = log_product_norms(_chained(chosen))
+    return GradientProducts(chosen[-1].arguments.without_batch(norms), *_references(chosen))
 
 
-def step_jacobians(network: Network, parameters: Any, inputs: Any, initial_state: Any = None) -> Float:
+def step_jacobians(
+    network: Network, parameters: Any, inputs: Any, initial_state: Any = None, *, targets: Any = None,
+    steps: int | None = None, loop: int = 0,
+) -> Float:
     """J_t = ∂s_t/∂s_{t−1} for t = 1 … T, (T, N, N) or (batch, T, N, N), J[i, j] = ∂s_{t,i}/∂s_{t−1,j}.
 
-    s stacks all states in the order of ``network.states``, N entries together; J_t is the Jacobian of the composed step
-    map, in which routes within the step (h through c) are contained. Arguments and errors as ``gradient_products``;
-    of several networks, all have their axis in front.
+    s stacks all states of a loop, N entries together; J_t is the Jacobian of the composed step map, in which routes
+    within the step (h through c, an output through the input that it becomes) are contained. They stand in the order in
+    which the loop runs. Arguments and errors as ``gradient_products``; of several networks, all have their axis in
+    front. ``loop`` is the loop's number, from 0: the first reads the inputs from the beginning.
     """
-    trajectories = follow(network, parameters, inputs, initial_state)
-    return np.asarray(trajectories.arguments.without_batch(_jacobians(trajectories)))
+    followed = follow_loops(network, Given(parameters, inputs, targets, initial_state, steps=steps))
+    chosen = followed[_place(followed, loop)]
+    return np.asarray(chosen.arguments.without_batch(_jacobians(chosen)))
+
+
+def _place(followed: tuple[Trajectories, ...], loop: Any) -> int:
+    whole = isinstance(loop, int | np.integer) and not isinstance(loop, bool)
+    if not whole or not 0 <= loop < len(followed):
+        raise DataError(f"loop: expected a number from 0 to {len(followed) - 1}, for this network has "
+                        f"{len(followed)}, but it is {loop!r:.80}")
+    return int(loop)
+
+
+def _chain(followed: tuple[Trajectories, ...]) -> tuple[Trajectories, ...]:
+    """Return the loops that the last state goes back through: a decoder's and the encoder's; else the first."""
+    return followed if followed[-1].loop.decodes else followed[:1]
+
+
+def _chained(chain: tuple[Trajectories, ...]) -> Float:
+    """Return the Jacobians of all steps of a chain of loops, padded with zeros to one size, joints in the next."""
+    factors = [_jacobians(one) for one in chain]
+    size = max(one.shape[-1] for one in factors)
+    for place, (before, after) in enumerate(pairwise(chain), start=1):
+        joint = _joint(before, after)
+        first = factors[place][..., :1, :, :] @ joint
+        factors[place - 1] = _padded(factors[place - 1], size)
+        factors[place] = np.concatenate([_padded(first, size), _padded(factors[place][..., 1:, :, :], size)], axis=-3)
+    return np.concatenate(factors, axis=-3) if len(factors) > 1 else factors[0]
+
+
+def _joint(before: Trajectories, after: Trajectories) -> Float:
+    """∂s'_0/∂s_T: an identity from each state that is handed over, (N', N)."""
+    found = np.zeros((sum(after.state_lengths), sum(before.state_lengths)))
+    sources, targets = _places(before), _places(after)
+    for state, source in after.loop.starts().items():
+        rows, columns = targets[state], sources[source]
+        found[rows, columns] = np.eye(rows.stop - rows.start)
+    return found
+
+
+def _padded(factors: Float, size: int) -> Float:
+    rows, columns = (size - length for length in factors.shape[-2:])
+    return np.pad(factors, [(0, 0)] * (factors.ndim - 2) + [(0, rows), (0, columns)])
 
 
 def _jacobians(trajectories: Trajectories) -> Float:
-    """Return the one-step Jacobians of all sequences, (*leading, T, N, N)."""
-    blocks, places = step_blocks(trajectories.graph.only_loop()), _places(trajectories)
+    """Return the one-step Jacobians of all sequences, (*leading, T, N, N), in the order in which the loop runs."""
+    blocks, places = step_blocks(trajectories.loop), _places(trajectories)
     size, leading = sum(trajectories.state_lengths), trajectories.arguments.leading
     found = np.zeros((trajectories.steps, *leading, size, size))
     at_a_time = max(1, TOGETHER // max(1, found[0].size))
@@ -108,8 +162,8 @@ def _places(trajectories: Trajectories) -> dict[Expression, slice]:
     """Return where each state, and each state before, stands in the stack."""
     places: dict[Expression, slice] = {}
     start = 0
-    for state, length in zip(trajectories.graph.states, trajectories.state_lengths, strict=True):
-        places[state] = places[state.at(t - 1)] = slice(start, start + length)
+    for state, length in zip(trajectories.states, trajectories.state_lengths, strict=True):
+        places[state] = places[state.at(trajectories.loop.before)] = slice(start, start + length)
         start += length
     return places
 
@@ -142,7 +196,7 @@ class AffineStep:
 
 def affine_step(graph: StepGraph) -> AffineStep | None:
     """Return A and f where the one state is an elementwise function, or none, of an affine map of the state before."""
-    if len(graph.states) != 1:
+    if len(graph.states) != 1:  # of one loop, and nothing fed back
         return None
     state = graph.states[0]
     before = state.at(t - 1)
@@ -161,8 +215,9 @@ def affine_step(graph: StepGraph) -> AffineStep | None:
     return AffineStep(matrix, function)
 
 
-def _references(trajectories: Trajectories) -> tuple[Float | None, Float | None]:
+def _references(chain: tuple[Trajectories, ...]) -> tuple[Float | None, Float | None]:
     """Return ln ‖A^k‖ and k ln(γ ‖A‖) for k = 0 … T, each None where it is not defined; one a network."""
+    trajectories = chain[-1]
     affine, steps = affine_step(trajectories.graph), trajectories.steps
     if affine is None:
         return None, None

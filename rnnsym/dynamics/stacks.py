@@ -103,7 +103,8 @@ def _validated(network: Network, given: Given, number: int, networks: int, *, pr
         state = {name: _item(f"initial state {name}", value, number, networks) for name, value in state.items()}
     targets = None if given.targets is None else _item("targets", given.targets, number, networks)
     try:
-        one = Given(parameters, _item("inputs", given.inputs, number, networks), targets, state)
+        one = Given(parameters, _item("inputs", given.inputs, number, networks), targets, state,
+                    steps=given.steps)
         return validate(network, one, predict=predict)
     except DataError as error:
         raise DataError(f"network {number} (counted from 0): {error}") from None

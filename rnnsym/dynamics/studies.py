@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rnnsym.dynamics.contributions import path_contributions
 from rnnsym.dynamics.draws import draw_inputs, draw_parameters, recurrent_weights, with_spectral_radius
-from rnnsym.dynamics.products import gradient_products
+from rnnsym.dynamics.products import GradientProducts, gradient_products
 from rnnsym.errors import DataError
 from rnnsym.model.networks import Network
 
@@ -82,8 +82,8 @@ def study_products(
     """
     chosen = draws or Draws()
 
-    def measure(parameters: Any, inputs: Any, _: Any) -> tuple[Float, ...]:
-        found = gradient_products(network, parameters, inputs)
+    def measure(parameters: Any, inputs: Any, targets: Any) -> tuple[Float, ...]:
+        found = own_products(network, parameters, inputs, targets)
         present = (found.log_norms, found.log_linear, found.log_bound)  # a bound only where there is a linear network
         return tuple(logs for logs in present if logs is not None)
 
@@ -115,6 +115,21 @@ def study_contributions(
 
     norms, shares = _bands(network, sizes, radii, chosen, measure)
     return ContributionStudy(tuple(radii), name, sizes["n"], chosen, norms, shares)
+
+
+def own_products(network: Network, parameters: Any, inputs: Any, targets: Any) -> GradientProducts:
+    """Return the products of the loop that ``followed_loop`` names, whose lags are those of T steps.
+
+    ``targets`` are read by a teacher, and say how many outputs a network takes that reads its own.
+    """
+    read = {"targets": targets} if network.forced else {}
+    taken = {"steps": int(np.shape(targets)[-2])} if network.feeds_back else {}
+    return gradient_products(network, parameters, inputs, loop=followed_loop(network), **read, **taken)
+
+
+def followed_loop(network: Network) -> int:
+    """Return the number of the loop whose gradient flow is studied: a decoder's, else the one that reads forward."""
+    return len(network.loops) - 1 if network.shape_of_steps.decodes else 0
 
 
 Measure = Callable[[Any, Any, Any], tuple[Float, ...]]

@@ -152,13 +152,13 @@ def test_code_cells_check_and_figures(
 def test_figures_that_a_network_has_not_are_left_out_with_a_line_or_refused_by_their_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = ["--cell", "simple", "--topology", "many-to-many"]
+    network = ["--cell", "simple", "--topology", "one-to-one"]
     status, out, err = run(["figures", *network, "-o", str(tmp_path)], capsys, monkeypatch)
     assert (status, out) == (0, f"{tmp_path / 'unrolled.svg'}\n{tmp_path / 'gradient-paths.svg'}\n")
     notes = err.splitlines()
     followed = ("gradient-products", "activations", "path-contributions", "contributions-by-cell")
     for line, name in zip(notes, followed, strict=True):
-        assert line.startswith(f"rnnsym: note: the figure {name} is not drawn: it follows the loss of one output")
+        assert line.startswith(f"rnnsym: note: the figure {name} is not drawn: it follows many steps, and this network")
     names = ["unrolled", "path-contributions"]
     status, out, err = run(["figures", *names, *network, "-o", str(tmp_path / "new")], capsys, monkeypatch)
     assert (status, out) == (2, "")

@@ -15,7 +15,7 @@ from rnnsym.errors import DataError
 from rnnsym.model.cells import cells
 from rnnsym.model.networks import Network
 
-SIMPLE, DECODES = Network(cells["simple"]), Network(cells["simple"], topology="encoder-decoder")
+SIMPLE, SINGLE = Network(cells["simple"]), Network(cells["simple"], topology="one-to-one")
 
 
 def effect(decades: float, name: str = "a start") -> OwnEffect:
@@ -48,10 +48,10 @@ def test_remedies_are_measured_for_the_network_at_hand() -> None:
 
 
 def test_a_network_without_a_gradient_flow_to_follow_says_why() -> None:
-    remedies, unremedied = remedied(DECODES, 0)
+    remedies, unremedied = remedied(SINGLE, 0)
     assert remedies == ()
-    assert unremedied.endswith("it follows one recurrence, and this network has several.")
-    assert explored(DECODES, 0) == ""
+    assert unremedied.endswith("it follows many steps, and this network has a single one.")
+    assert explored(SINGLE, 0) == ""
 
 
 def test_weights_that_leave_nothing_to_follow_cost_the_report_this_part_alone(
