@@ -236,7 +236,8 @@ def figures(
     from rnnsym.cli.progress import progress_bar
 
     if listing:
-        show("".join(f"{name:20} {title}\n" for name, title in figure_titles().items()))
+        titles = figure_titles()
+        show("".join(f"{name:{max(map(len, titles))}}  {title}\n" for name, title in titles.items()))
         return 0
     one_of("--format", form, ("svg", "pdf", "png"))
     one_of("--style", style, figure_styles())

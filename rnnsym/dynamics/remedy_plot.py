@@ -19,9 +19,11 @@ NAMES: Mapping[str, str] = {
     "relu": "ReLU, Glorot", "leaky_relu": "leaky ReLU, Glorot", "pytorch": "tanh, PyTorch's",
     "orthogonal": "tanh, orthogonal", "identity": "tanh, from I", "skip_connection": "skip connection",
     "lstm_bias_0": "LSTM, bias 0", "unclipped": "tanh, unclipped", "irnn_unclipped": "ReLU from I, unclipped",
-    "fast": r"tanh, $\eta = 0.03$", "fast_controlled": r"tanh, $\eta$ controlled",
+    "fast": r"tanh, $\eta = 0.03$", "fast_controlled": r"tanh, $\eta = 0.03$ controlled",
 }
-SHORT: Mapping[str, str] = {"simple": "RNN", "irnn": "IRNN", "lstm": "LSTM", "gru": "GRU", "skip_rnn": "Skip RNN"}
+SHORT: Mapping[str, str] = {
+    "simple": "tanh", "irnn": "ReLU from $I$", "lstm": "LSTM", "gru": "GRU", "skip_rnn": "Skip RNN",
+}
 MARKS = ("o", "s", "^")
 FLOOR = -30.0  # decades
 SEED_GAP = 0.16  # between the rows of one learner's seeds
@@ -42,8 +44,8 @@ def lag_figure(table: Path = TABLE) -> Figure:
             axes.set_xlabel("lag $T$")
         panels[0].set_yticks(range(len(CELLS)), [SHORT[cell] for cell in CELLS])
         panels[0].set_ylim(len(CELLS) - 0.5, -0.5)
-        figure.supxlabel("filled: learnt, the loss is below half of what chance gives; hollow: not in 3000 updates; "
-                         "one row a seed", fontsize=FONT_POINTS)
+        figure.supxlabel("filled: learnt, the loss is below half of what chance gives; hollow: not in 3000 updates;\n"
+                         "no dot: not tried; one row a seed", fontsize=FONT_POINTS)
         freeze_layout(figure)
     return figure
 
@@ -118,6 +120,7 @@ def _draw_longest(axes: Any, outcomes: Sequence[Outcome], task: str, order: Sequ
         for number, seed in enumerate(sorted({one.lesson.seed for one in own})):
             lag = longest_lag([one for one in own if one.lesson.seed == seed], task, learner)
             xs.append(lag or LAGS[0] / 1.6)
-            ys.append(row + 0.22 * (2 * place - 1) + 0.09 * (number - 1))
+            ys.append(row + 0.15 * (2 * place - 1) + 0.07 * (number - 1))
+    label = f"{tasks[task].name}, {('above', 'below')[place]}"
     axes.plot(xs, ys, linestyle="none", marker=MARKS[place], markersize=5, color=PALETTE[(0, 4)[place]],
-              markerfacecolor=PALETTE[0] if place == 0 else "white", label=tasks[task].name)
+              markerfacecolor=PALETTE[0] if place == 0 else "white", label=label)

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterable, Mapping
 
 from rnnsym.dynamics.lessons import LAGS
-from rnnsym.dynamics.remedies import BASELINE, TASKS, Decades, Effect
+from rnnsym.dynamics.remedies import BASELINE, TASKS, Decades, Effect, middle
 
 HEAD = ("remedy", "claimed to help", "∂s₁₀₀/∂s₀ at the start", f"longest lag learnt: {', '.join(TASKS)}", "measured")
+NONE = "none: tanh, Glorot's start, clipped, η = 0.003"
 DIGITS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -16,7 +17,7 @@ def remedy_table(found: Iterable[Effect]) -> str:
     """Return one row a remedy: the gradient with and without it, the lags with and without it, the verdict."""
     effects = tuple(found)
     base = next(one for one in effects if one.remedy.without == BASELINE and not one.remedy.of_updates)
-    plain = ("none: tanh, Glorot's start", "", power(base.gradient_without), _lags(base.lags_without), "")
+    plain = (NONE, "", power(base.gradient_without), _lags(base.lags_without), "")
     lines = [HEAD, ("---",) * len(HEAD), plain, *(_row(one) for one in effects)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
@@ -50,7 +51,7 @@ def power_of_ten(decade: float) -> str:
     return f"10{whole.translate(DIGITS)}" + ("" if tenths == "0" else f"˙{tenths.translate(DIGITS)}")
 
 
-def _lags(lags: Mapping[str, int]) -> str:
+def _lags(lags: Mapping[str, tuple[int, ...]]) -> str:
     """Return the lags, "< 10" where the shortest was not learnt and "≥ 200" where the longest was."""
     words = {0: f"< {LAGS[0]}", LAGS[-1]: f"≥ {LAGS[-1]}"}
-    return ", ".join(words.get(lag, str(lag)) for lag in lags.values())
+    return ", ".join(words.get(lag, str(lag)) for lag in map(middle, lags.values()))
