@@ -35,7 +35,7 @@ def _broken_statement(line: str) -> Iterator[str]:
         yield f"{indent}# {comment}"
     statement = _statement.fullmatch(code)
     if len(indent + code) <= WIDTH or statement is None:
-        yield from filled(indent + code)
+        yield from filled(indent + code, inside=code.startswith('"""'))
     else:
         value = statement["value"]
         yield f"{indent}{statement['head']}("
@@ -49,18 +49,36 @@ def _is_enclosed(code: str) -> bool:
     return code.startswith("(") and depths[-1] == 0 and 0 not in depths[:-1]
 
 
-def filled(line: str, hanging: str = "    ") -> Iterator[str]:
-    """Break ``line`` at spaces, but not around the = of ``(a) = (b)`` or an in.
+def filled(line: str, hanging: str = "    ", *, inside: bool = True) -> Iterator[str]:
+    """Break ``line`` at spaces; a statement, which is not ``inside`` brackets or text, within its brackets only.
 
-    Generated code has no space inside a string.
+    Generated code has no space and no bracket inside a string.
     """
     indent = line[: len(line) - len(line.lstrip())]
-    words = re.sub(r"^for ", "for\0", line.strip()).replace(") = ", ")\0=\0").replace(" in ", "\0in\0").split(" ")
-    current = indent + words[0]
-    for word in words[1:]:
+    words = re.sub(r"^for ", "for\0", line.strip()).replace(" in ", "\0in\0").split(" ")
+    first, *rest = words if inside else _kept_together(words)
+    current = indent + first
+    for word in rest:
         if len(current) + 1 + len(word) > WIDTH:
             yield current.replace("\0", " ")
             current = indent + hanging + word
         else:
             current += " " + word
     yield current.replace("\0", " ")
+
+
+def _kept_together(words: list[str]) -> list[str]:
+    """Join words between which no bracket is open."""
+    found, depth = [words[0]], _opened(words[0])
+    for word in words[1:]:
+        if depth:
+            found.append(word)
+        else:
+            found[-1] += "\0" + word
+        depth += _opened(word)
+    return found
+
+
+def _opened(word: str) -> int:
+    """How many brackets a word leaves open; fewer than none where it closes earlier ones."""
+    return sum((char in "([{") - (char in ")]}") for char in word)
