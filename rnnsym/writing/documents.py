@@ -48,13 +48,14 @@ def latex_document(derivation: Derivation) -> str:
     numbers = reference_numbers(derivation)
     checks = checks_section(derivation)
     sections = (*derivation.sections, *([] if checks is None else [checks]))
-    body = [_section(section, derivation.style, numbers) for section in sections]
+    body = [latex_section(section, derivation.style, numbers) for section in sections]
     if any(r"\begin{longtable}" in section for section in body):
         parts.insert(1, LONG_TABLES)
-    return "\n".join([*parts, *body, *_references(numbers), r"\end{document}", ""])
+    return "\n".join([*parts, *body, *latex_references(numbers), r"\end{document}", ""])
 
 
-def _references(numbers: dict[str, int]) -> list[str]:
+def latex_references(numbers: dict[str, int]) -> list[str]:
+    """Return the numbered references, nothing where there are none."""
     if not numbers:
         return []
     items = [rf"\item {escape(text)}" for text in numbers]
@@ -62,7 +63,8 @@ def _references(numbers: dict[str, int]) -> list[str]:
             r"\end{enumerate}"]
 
 
-def _section(section: Section, style: Style, numbers: dict[str, int]) -> str:
+def latex_section(section: Section, style: Style, numbers: dict[str, int]) -> str:
+    """Return a section of a document whose references have these numbers."""
     parts = [rf"\subsection*{{{escape(section.title)}}}", latex_text(section.text, style), ""]
     if section.table is not None:
         parts.append(_table(section.table, style))

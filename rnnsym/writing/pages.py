@@ -69,15 +69,16 @@ def html_page(derivation: Derivation) -> str:
 def html_fragment(derivation: Derivation) -> str:
     """Return the sections alone, for a page that has more to show."""
     numbers = reference_numbers(derivation)
-    parts = [_section(section, derivation.style, numbers) for section in derivation.sections]
+    parts = [html_section(section, derivation.style, numbers) for section in derivation.sections]
     if numbers:
         items = "".join(f"<li>{escape(text)}</li>" for text in numbers)
         parts.append(f"<section><h2>References</h2><ol>{items}</ol></section>")
     return "\n".join(parts)
 
 
-def _section(section: Section, style: Style, numbers: dict[str, int]) -> str:
-    parts = [f'<section id="{section.key}"><h2>{escape(section.title)}</h2>']
+def html_section(section: Section, style: Style, numbers: dict[str, int], place: str = "", level: int = 2) -> str:
+    """Return a section of a page whose references have these numbers; ``place`` is its id, its key if absent."""
+    parts = [f'<section id="{place or section.key}"><h{level}>{escape(section.title)}</h{level}>']
     parts += [f"<p>{html_text(section.text, style)}</p>"] if section.text else []
     parts += [_table(section.table, style)] if section.table is not None else []
     parts += [_group(rule, why, steps, style, numbers) for rule, why, steps in groups(section)]

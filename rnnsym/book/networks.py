@@ -1,0 +1,46 @@
+"""The networks of the book, in letters that do not clash: a state is never called what a gate is called elsewhere."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import rnnsym
+
+READOUT = "yhat = sigmoid(h @ W_y + b_y)"
+
+LSTM = """
+    g_i = sigmoid(x @ W_xi + h_prev @ W_hi + b_i)
+    g_f = sigmoid(x @ W_xf + h_prev @ W_hf + b_f)
+    m = tanh(x @ W_xm + h_prev @ W_hm + b_m)
+    g_o = sigmoid(x @ W_xo + h_prev @ W_ho + b_out)
+    c = g_f * c_prev + g_i * m
+    h = g_o * tanh(c)
+"""
+GRU = """
+    g_r = sigmoid(x @ W_xr + h_prev @ W_hr + b_r)
+    g_z = sigmoid(x @ W_xz + h_prev @ W_hz + b_z)
+    m = tanh(x @ W_xm + b_xm + g_r * (h_prev @ W_hm + b_hm))
+    h = (1 - g_z) * m + g_z * h_prev
+"""
+SKIP = """
+    v: scalar = 1
+    w_p: (n,)
+    b_p: scalar
+    g_u = round(v_prev)
+    h = g_u * tanh(x @ W_x + h_prev @ W_h + b) + (1 - g_u) * h_prev
+    p = sigmoid(h @ w_p + b_p)
+    v = g_u * p + (1 - g_u) * (v_prev + minimum(p, 1 - v_prev))
+"""
+
+
+@cache
+def gated(name: str) -> rnnsym.Network:
+    """Return the LSTM, the GRU or the Skip RNN in the book's letters: the built-in cell, renamed."""
+    text = {"lstm": LSTM, "gru": GRU, "skip_rnn": SKIP}[name]
+    return rnnsym.Network(rnnsym.Cell.from_equations(name, text), READOUT, loss="binary_cross_entropy")
+
+
+def notes(topology: str = "many-to-one", loss: str = "binary_cross_entropy", cell: str = "simple",
+          **more: bool) -> rnnsym.Network:
+    """Return the notes' network: o_t = tanh(x_t W_i + o_{t−1} W_h + b), or another function in the place of tanh."""
+    return rnnsym.Network(rnnsym.cells[cell], loss=loss, topology=topology, **more)  # type: ignore[arg-type]
