@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import rnnsym
 from rnnsym.book.errata import Erratum
+from rnnsym.book.networks import gated
 
 PASCANU = rnnsym.Network(
     rnnsym.Cell.from_equations("pascanu", "h = W_rec @ sigmoid(h_prev) + W_in @ x + b"), "yhat = V @ h",
     loss="squared_error",
 )
 SIMPLE = rnnsym.Network(rnnsym.cells["simple"], loss="squared_error")
-LSTM = rnnsym.Network(rnnsym.cells["lstm"])
+LSTM = gated("lstm")
 
 ERRATA = (
     Erratum(
@@ -35,7 +36,7 @@ ERRATA = (
     Erratum(
         "The LSTM's cell path as the whole derivative, as the constant error carousel is often told",
         "The gates depend on the state before, too: the forget gate is the immediate derivative alone.", LSTM,
-        "total(c[t], c[t-1]) == diag(f[t])",
-        "partial(c[t], c[t-1]) == diag(f[t])",
+        "total(c[t], c[t-1]) == diag(q_f[t])",
+        "partial(c[t], c[t-1]) == diag(q_f[t])",
     ),
 )

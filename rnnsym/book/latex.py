@@ -16,8 +16,9 @@ from rnnsym.writing.styles import Style
 
 COLUMNS = 86  # of verbatim text at \footnotesize on the page
 KEEP = (r"\newcommand{\keep}{\par\begingroup\dimen0=7\baselineskip\vskip0pt plus\dimen0\penalty-100"
-        r"\vskip0pt plus-\dimen0\vskip\dimen0\penalty9999\vskip-\dimen0\vskip0pt\endgroup}")
-"""A break before a heading below which seven lines have no room, after Arseneau's needspace."""
+        r"\vskip0pt plus-\dimen0\vskip\dimen0\penalty9999\vskip-\dimen0\vskip0pt\endgroup}"
+        "\n\\makeatletter\\@beginparpenalty=10000\\makeatother")
+"""A break before a heading that has no room for seven lines, after needspace; none between words and their table."""
 PLAIN = Style()
 
 
@@ -33,7 +34,8 @@ def book_document(chapters: Sequence[Built]) -> str:
     """Return all chapters as one document: contents, chapters, index of symbols, references numbered once."""
     title = escape(TITLE)
     numbers = numbered(chapters)
-    body = [rf"\title{{{title}}}\author{{}}\date{{}}\maketitle", latex_text(PREFACE, PLAIN), r"\tableofcontents"]
+    body = [rf"\title{{{title}}}\author{{}}\date{{}}\maketitle", latex_text(PREFACE, PLAIN),
+            r"{\parskip=0pt\tableofcontents}"]
     for chapter in chapters:
         title_of = escape(chapter.title)
         heading = rf"\section[{title_of}]{{\raggedright {title_of}}}\label{{chapter:{chapter.key}}}"

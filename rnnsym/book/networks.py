@@ -9,27 +9,27 @@ import rnnsym
 READOUT = "yhat = sigmoid(h @ W_y + b_y)"
 
 LSTM = """
-    g_i = sigmoid(x @ W_xi + h_prev @ W_hi + b_i)
-    g_f = sigmoid(x @ W_xf + h_prev @ W_hf + b_f)
+    q_i = sigmoid(x @ W_xi + h_prev @ W_hi + b_i)
+    q_f = sigmoid(x @ W_xf + h_prev @ W_hf + b_f)
     m = tanh(x @ W_xm + h_prev @ W_hm + b_m)
-    g_o = sigmoid(x @ W_xo + h_prev @ W_ho + b_out)
-    c = g_f * c_prev + g_i * m
-    h = g_o * tanh(c)
+    q_o = sigmoid(x @ W_xo + h_prev @ W_ho + b_out)
+    c = q_f * c_prev + q_i * m
+    h = q_o * tanh(c)
 """
 GRU = """
-    g_r = sigmoid(x @ W_xr + h_prev @ W_hr + b_r)
-    g_z = sigmoid(x @ W_xz + h_prev @ W_hz + b_z)
-    m = tanh(x @ W_xm + b_xm + g_r * (h_prev @ W_hm + b_hm))
-    h = (1 - g_z) * m + g_z * h_prev
+    q_r = sigmoid(x @ W_xr + h_prev @ W_hr + b_r)
+    q_z = sigmoid(x @ W_xz + h_prev @ W_hz + b_z)
+    m = tanh(x @ W_xm + b_xm + q_r * (h_prev @ W_hm + b_hm))
+    h = (1 - q_z) * m + q_z * h_prev
 """
 SKIP = """
     v: scalar = 1
     w_p: (n,)
     b_p: scalar
-    g_u = round(v_prev)
-    h = g_u * tanh(x @ W_x + h_prev @ W_h + b) + (1 - g_u) * h_prev
+    q_u = round(v_prev)
+    h = q_u * tanh(x @ W_x + h_prev @ W_h + b) + (1 - q_u) * h_prev
     p = sigmoid(h @ w_p + b_p)
-    v = g_u * p + (1 - g_u) * (v_prev + minimum(p, 1 - v_prev))
+    v = q_u * p + (1 - q_u) * (v_prev + minimum(p, 1 - v_prev))
 """
 
 

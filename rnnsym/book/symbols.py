@@ -53,6 +53,9 @@ def _operators(chapter: Built) -> Iterator[tuple[str, Box, str]]:
     if "chain rule" in rules or "shared weight" in rules:
         yield "∂", PARTIAL, "total derivative, over the whole graph"
         yield "∂⁺", PARTIAL_PLUS, "immediate derivative, through one use alone"
+    if "local derivative" in rules:
+        yield "J", spell("J"), "Jacobian of one step; with signs above, of one state by another"
+        yield "g", spell("g"), "any vector of the shape of what it multiplies"
     if "adjoint" in rules:
         yield "δ", spell("delta"), "adjoint: the derivative of the loss by a state or by what stands below"
 

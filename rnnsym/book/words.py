@@ -11,7 +11,7 @@ PREFACE = (
     "displayed equation was derived and checked when the book was made; every number was computed; every formula of "
     "the notes that is wrong is refuted by numbers and set beside the one that holds. One letter has one meaning "
     "throughout: the state of the notes' network is `o_t`, as in the notes, and that of all others `h_t`; gates are "
-    "`g` with the gate's letter below."
+    "`q` with the gate's letter below."
 )
 
 MEANINGS: Mapping[str, str] = MappingProxyType({
@@ -34,12 +34,12 @@ MEANINGS: Mapping[str, str] = MappingProxyType({
     "W_y": "readout weight of the other networks",
     "b_y": "readout bias of the other networks",
     "W_s": "weight of the connection that skips",
-    "g_i": "input gate",
-    "g_f": "forget gate",
-    "g_o": "output gate",
-    "g_r": "reset gate",
-    "g_z": "gate that keeps the state",
-    "g_u": "gate that updates the state or copies it, 0 or 1",
+    "q_i": "input gate",
+    "q_f": "forget gate",
+    "q_o": "output gate",
+    "q_r": "reset gate",
+    "q_z": "gate that keeps the state",
+    "q_u": "gate that updates the state or copies it, 0 or 1",
     "m": "candidate for the new state",
     "u": "value of a function that enters a product",
     "v": "probability of the next update, gathered while steps are skipped",
@@ -60,6 +60,8 @@ GENERAL = (
     ("T", "number of steps, the length of a sequence", "encoding"),
     ("t", "a step", "encoding"),
     ("j", "the step at which a path leaves its parameter", "bptt_any_length"),
+    ("S", "number of steps of a decoder", "network_shapes"),
+    ("theta", "any parameter of the step", "bptt_any_length"),
     ("eta", "learning rate", "gradient_descent"),
 )
 """(name, meaning, chapter) of the numbers that all networks share."""

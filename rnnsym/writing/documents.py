@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from math import ceil
+
 from rnnsym.writing.boxes import Box
 from rnnsym.writing.derivation import Derivation, Section, Step, Table
 from rnnsym.writing.displays import Equation, Paper, equations, groups
@@ -124,7 +127,7 @@ def _table(table: Table, style: Style) -> str:
     head = " & ".join(escape(word) for word in table.header)
     body = [" & ".join(_cell(box, style) for box in line) + r" \\" for line in boxes]
     columns, rows = _columns(table, boxes), "\n".join(body)
-    if len(body) > LONGEST_TABLE:
+    if _height(columns, boxes) > LONGEST_TABLE:
         return (
             f"\\begin{{longtable}}{{@{{}}{columns}@{{}}}}\n\\toprule\n{head} \\\\\n\\midrule\n\\endhead\n"
             f"{rows}\n\\bottomrule\n\\end{{longtable}}"
@@ -153,6 +156,12 @@ def _columns(table: Table, boxes: list[list[Box]]) -> str:
     kinds = (rf">{{\raggedright\arraybackslash}}p{{{size:.1f}em}}" if column in narrowed else "l"
              for column, size in enumerate(widths))
     return "".join(kinds)
+
+
+def _height(columns: str, boxes: list[list[Box]]) -> int:
+    """Return how many lines the rows take: a cell of words may be set in several."""
+    rooms = [float(room or "inf") for room in re.findall(r"l|p\{([\d.]+)em\}", re.sub(r">\{[^}]*\}", "", columns))]
+    return sum(max(ceil(_cell_width(box) / room) or 1 for box, room in zip(line, rooms, strict=True)) for line in boxes)
 
 
 def _cell_width(box: Box) -> float:

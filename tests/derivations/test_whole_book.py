@@ -132,6 +132,7 @@ def test_no_line_of_the_pdf_is_too_long_and_no_reference_is_lost(source: str, tm
         assert run.returncode == 0
     log = (tmp_path / "book.log").read_text(encoding="latin-1")
     assert [width for width in OVERFULL.findall(log) if float(width) > SEEN] == []
+    assert "Overfull \\vbox" not in log
     assert "undefined" not in log
     assert "Rerun to get" not in log
 
