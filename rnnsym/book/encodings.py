@@ -33,7 +33,7 @@ def _reviews(corpus: rnnsym.Corpus) -> Exhibit:
     rows = [(text, ", ".join(map(str, vocabulary.encode(text))),
              " × ".join(map(str, vocabulary.one_hot(text).shape)), f"{label:g}")
             for text, label in zip(corpus.texts, corpus.labels, strict=True)]
-    return Exhibit("The reviews", "A review is a matrix of a row for each word: T × d.", (),
+    return Exhibit("The reviews", "A review is a matrix of a row for each word: `T` × `d`.", (),
                    table(("review", "integers", "shape", "label"), *rows))
 
 
