@@ -10,6 +10,7 @@ from rnnsym.book import encodings, measurements
 from rnnsym.book.errata import HOW_TO_READ
 from rnnsym.book.networks import gated, notes
 from rnnsym.book.parts import Chapter, Part, named
+from rnnsym.model.cell_table import entries
 
 PASCANU = "Pascanu, Mikolov, Bengio 2013, On the difficulty of training recurrent neural networks, ICML, "
 "arXiv:1211.5063"
@@ -18,6 +19,14 @@ BENGIO = ("Bengio, Simard, Frasconi 1994, Learning long-term dependencies with g
 GLOROT = "Glorot, Bengio 2010, Understanding the difficulty of training deep feedforward neural networks, AISTATS"
 LE = ("Le, Jaitly, Hinton 2015, A simple way to initialize recurrent networks of rectified linear units, "
       "arXiv:1504.00941")
+
+NAIR = "Nair, Hinton 2010, Rectified linear units improve restricted Boltzmann machines, ICML"
+MAAS = ("Maas, Hannun, Ng 2013, Rectifier nonlinearities improve neural network acoustic models, ICML workshop")
+
+
+def _source(cell: str) -> str:
+    """Return where a built-in cell was published first."""
+    return entries[cell].source.split("; ")[0]
 
 
 def _forward() -> tuple[Part, ...]:
@@ -102,7 +111,7 @@ _chapters = (
         "One cell is applied at every step: to the word of that step, and to the state that the step before has left. "
         "The notes give each step a bias of its own and leave the recurrent weight out of the first step, the bias out "
         "of the long product; here one bias is shared by all steps, as the weights are."
-    ), _forward),
+    ), _forward, (_source("simple"),)),
     Chapter("network_shapes", "Shapes of networks", (
         "The notes count four shapes, and draw a fifth: with outputs of another length than the inputs, which takes an "
         "encoder and a decoder. What differs is where inputs enter, where outputs leave, and whether an output is read "
@@ -153,7 +162,7 @@ _chapters = (
         "The notes' first remedy is a function whose slope is not confined to the range from 0 to 1. The slope of ReLU "
         "is 0 or 1, of leaky ReLU a hundredth or 1: confined as well, and the largest slope is that of tanh at 0. What "
         "they change is that an active unit passes its gradient on whole, at the price of units that pass nothing."
-    ), measurements.by_function, (LE,)),
+    ), measurements.by_function, (NAIR, MAAS, LE)),
     Chapter("initialisation", "Initial weights", (
         "The second remedy, which the notes name without saying how: start with a recurrent weight whose singular "
         "values are near one. How far a gradient then comes is a matter of measurement, and of the inputs."
@@ -162,16 +171,16 @@ _chapters = (
         "The third remedy shortens the paths. The network of Campos and others learns at which steps to copy the "
         "state; the rounding in its gate has slope zero and is passed straight through. A connection that reaches four "
         "steps back gives the gradient a second way, with a quarter of the factors."
-    ), _skip),
+    ), _skip, (_source("skip_rnn"), _source("skip_connection"))),
     Chapter("lstm", "Long short-term memory", (
         "The fourth remedy keeps a cell state that is multiplied by a gate instead of a matrix. It is often told as if "
         "the forget gate were the whole derivative from one cell state to the next; it is the direct path alone, and "
         "the others go through the gates. The bounds at the end say by how much the whole can exceed it."
-    ), _lstm),
+    ), _lstm, tuple(entries["lstm"].source.split("; "))),
     Chapter("gru", "The gated recurrent unit", (
         "The notes name it beside the LSTM. One state does both services: a gate keeps the old one or takes the "
         "candidate, another decides how much of the old one the candidate sees."
-    ), _gru),
+    ), _gru, (_source("gru"),)),
     Chapter("clipping", "Gradient clipping", (
         "Against exploding gradients the notes cut at a maximal value. Cut by the norm of all parameters together, the "
         "direction stays; cut entry by entry, it turns."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -13,6 +14,7 @@ from rnnsym.writing.derivation import Section
 from rnnsym.writing.pages import html_section, html_text, inline_math, style_sheet
 from rnnsym.writing.prose import is_words
 
+CITED = re.compile(r" \[(\d+(?:, \d+)*)\]</p>")
 MORE_STYLE = """
 h3 { font-size: 1.02rem; margin-top: 1.8rem; }
 article { border-top: 1px solid #8884; margin-top: 3rem; }
@@ -44,8 +46,7 @@ def _contents(chapters: Sequence[Built]) -> str:
 
 
 def _chapter(chapter: Built, place: int, numbers: dict[str, int]) -> str:
-    places = (numbers[source] for source in chapter.sources)
-    cited = ", ".join(f'<a class="cited" href="#reference-{number}">{number}</a>' for number in places)
+    cited = ", ".join(str(numbers[source]) for source in chapter.sources)
     sources = f" [{cited}]" if cited else ""
     parts = [
         f'<article id="{chapter.key}"><h2>{place}. {escape(chapter.title)}</h2>',
@@ -53,7 +54,13 @@ def _chapter(chapter: Built, place: int, numbers: dict[str, int]) -> str:
     ]
     for order, part in enumerate(chapter.parts, start=1):
         parts += _part(part, f"{chapter.key}-{order}", numbers)
-    return "\n".join([*parts, "</article>"])
+    return CITED.sub(_linked, "\n".join([*parts, "</article>"]))
+
+
+def _linked(cited: re.Match[str]) -> str:
+    """Lead each number of a reference, at the end of a paragraph, to the list."""
+    links = re.sub(r"\d+", lambda number: f'<a class="cited" href="#reference-{number[0]}">{number[0]}</a>', cited[1])
+    return f" [{links}]</p>"
 
 
 def _part(part: Part, place: str, numbers: dict[str, int]) -> list[str]:

@@ -26,7 +26,8 @@ def chapter_document(chapter: Built) -> str:
     """Return one chapter as a document of its own, its references numbered from 1."""
     title = escape(chapter.title)
     numbers = numbered([chapter])
-    body = [rf"\section*{{\raggedright {title}}}", *_chapter_body(chapter, numbers), *latex_references(numbers)]
+    body = [rf"\section*{{\raggedright {title}}}", *_chapter_body(chapter, numbers), r"\raggedright",
+            *latex_references(numbers)]
     return _document(title, body)
 
 
@@ -43,7 +44,7 @@ def book_document(chapters: Sequence[Built]) -> str:
     body += [r"\clearpage", r"\section*{Index of symbols}", r"\addcontentsline{toc}{section}{Index of symbols}",
              _index(symbols_of(chapters))]
     references = [line.replace(r"\subsection*", r"\section*") for line in latex_references(numbers)]
-    body += [r"\clearpage", *references[:1], r"\addcontentsline{toc}{section}{References}", *references[1:]]
+    body += [r"\clearpage\raggedright", *references[:1], r"\addcontentsline{toc}{section}{References}", *references[1:]]
     return _document(title, body)
 
 

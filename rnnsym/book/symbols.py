@@ -36,7 +36,13 @@ def symbols_of(chapters: Sequence[Built]) -> tuple[Symbol, ...]:
     for chapter in chapters:
         for symbol in (*_general(chapter), *(one for part in chapter.derivations for one in _of(part, chapter.key))):
             found.setdefault(symbol.name, symbol)
-    return tuple(sorted(found.values(), key=lambda one: (one.name.lower(), one.name)))
+    return tuple(sorted(found.values(), key=_order))
+
+
+def _order(symbol: Symbol) -> tuple[str, str]:
+    """Sort by the letter that is printed: a name of the decoder behind the same of the encoder."""
+    name = symbol.name.removeprefix(DECODER)
+    return name.lower(), symbol.name
 
 
 def _general(chapter: Built) -> Iterator[Symbol]:
@@ -95,7 +101,8 @@ def meaning_of(name: str) -> str:
     if kind == "a":
         return f"what the function of `{rest}` is applied to"
     gate = GATES.get({"out": "o"}.get(rest, rest[-1:]), "")
-    kinds = {"W": {"x": "input weight", "h": "recurrent weight"}.get(rest[:1], ""), "b": "bias"}
+    side = {"x": "input", "h": "recurrent"}.get(rest[:1], "")
+    kinds = {"W": f"{side} weight", "b": f"{side} bias" if side else "bias"}
     if gate and kinds.get(kind):
         return f"{kinds[kind]} of the {gate}"
     raise NetworkError(f"the book does not say what {name} means: add it to book.words.MEANINGS")

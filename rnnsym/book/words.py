@@ -42,10 +42,10 @@ MEANINGS: Mapping[str, str] = MappingProxyType({
     "q_u": "gate that updates the state or copies it, 0 or 1",
     "m": "candidate for the new state",
     "u": "value of a function that enters a product",
-    "v": "probability of the next update, gathered while steps are skipped",
-    "p": "increment of that probability",
-    "w_p": "weight of that increment",
-    "b_p": "bias of that increment",
+    "v": "update probability, gathered while steps are skipped",
+    "p": "increment of the update probability",
+    "w_p": "weight of the update probability's increment",
+    "b_p": "bias of the update probability's increment",
 })
 """Of the networks' names; a gate's weights, biases and arguments are told by the gate."""
 
@@ -62,6 +62,7 @@ GENERAL = (
     ("j", "the step at which a path leaves its parameter", "bptt_any_length"),
     ("S", "number of steps of a decoder", "network_shapes"),
     ("theta", "any parameter of the step", "bptt_any_length"),
+    ("kappa", "number of last uses that truncated backpropagation keeps", "vanishing"),
     ("eta", "learning rate", "gradient_descent"),
 )
 """(name, meaning, chapter) of the numbers that all networks share."""
