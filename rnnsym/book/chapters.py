@@ -12,16 +12,15 @@ from rnnsym.book.networks import gated, notes
 from rnnsym.book.parts import Chapter, Part, named
 from rnnsym.model.cell_table import entries
 
-PASCANU = "Pascanu, Mikolov, Bengio 2013, On the difficulty of training recurrent neural networks, ICML, "
-"arXiv:1211.5063"
+PASCANU = ("Pascanu, Mikolov, Bengio 2013, On the difficulty of training recurrent neural networks, ICML, "
+           "arXiv:1211.5063")
 BENGIO = ("Bengio, Simard, Frasconi 1994, Learning long-term dependencies with gradient descent is difficult, IEEE "
           "Transactions on Neural Networks 5(2), 157-166")
 GLOROT = "Glorot, Bengio 2010, Understanding the difficulty of training deep feedforward neural networks, AISTATS"
 LE = ("Le, Jaitly, Hinton 2015, A simple way to initialize recurrent networks of rectified linear units, "
       "arXiv:1504.00941")
-
 NAIR = "Nair, Hinton 2010, Rectified linear units improve restricted Boltzmann machines, ICML"
-MAAS = ("Maas, Hannun, Ng 2013, Rectifier nonlinearities improve neural network acoustic models, ICML workshop")
+MAAS = "Maas, Hannun, Ng 2013, Rectifier nonlinearities improve neural network acoustic models, ICML workshop"
 
 
 def _source(cell: str) -> str:

@@ -64,7 +64,7 @@ def by_function() -> tuple[Part, ...]:
     """Return the derivation with ReLU, the claim about its slope, and how far a gradient comes with each function."""
     relu = notes(cell="simple_relu")
     derivation = rnnsym.derive(relu, steps=3).only("forward", "local")
-    bound = rnnsym.derive_bounds(relu).only("step", "product", "conditions")
+    bound = rnnsym.derive_bounds(relu).only("notation", "step", "product", "conditions")
     cells = {"tanh": "simple", "ReLU": "simple_relu", "leaky ReLU": "simple_leaky_relu"}
     rows = [(word, *(signed(product_decades(notes(cell=name), "xavier_normal", radius)) for radius in (0.5, 1, 2)))
             for word, name in cells.items()]
