@@ -41,6 +41,7 @@ def gated(name: str) -> rnnsym.Network:
 
 
 def notes(topology: str = "many-to-one", loss: str = "binary_cross_entropy", cell: str = "simple",
-          **more: bool) -> rnnsym.Network:
+          *, teacher_forcing: bool = True) -> rnnsym.Network:
     """Return the notes' network: o_t = tanh(x_t W_i + o_{t−1} W_h + b), or another function in the place of tanh."""
-    return rnnsym.Network(rnnsym.cells[cell], loss=loss, topology=topology, **more)  # type: ignore[arg-type]
+    return rnnsym.Network(rnnsym.cells[cell], loss=loss, topology=topology,
+                          teacher_forcing=teacher_forcing)

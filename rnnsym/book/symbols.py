@@ -10,7 +10,7 @@ from rnnsym.book.words import GATES, GENERAL, MEANINGS
 from rnnsym.calculus.unrolling import graph_of
 from rnnsym.errors import NetworkError
 from rnnsym.model.assembly import DECODER
-from rnnsym.model.expressions import Expression
+from rnnsym.model.expressions import Constant, Named
 from rnnsym.writing.boxes import PARTIAL, PARTIAL_PLUS, Box, words
 from rnnsym.writing.derivation import Derivation
 from rnnsym.writing.plain import plain
@@ -70,9 +70,9 @@ def _of(derivation: Derivation, chapter: str) -> Iterator[Symbol]:
     named = notation_section(graph_of(derivation.network), None).table
     for row in () if named is None else named.rows:
         target = row[0]
-        assert isinstance(target, Expression)
-        name = str(getattr(target, "name"))  # noqa: B009
-        yield Symbol(name, spell(name), meaning_of(name), cell_box(row[1], derivation.style), chapter)
+        if isinstance(target, Named | Constant):
+            shape = cell_box(row[1], derivation.style)
+            yield Symbol(target.name, spell(target.name), meaning_of(target.name), shape, chapter)
     yield from _of_bounds(derivation, chapter)
 
 
