@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rnnsym import dynamics, errors, evidence
+    from rnnsym import book, dynamics, errors, evidence
     from rnnsym.api import assert_gradient, check, check_claim, check_gradient, compile, derive, derive_bounds, emit
     from rnnsym.evidence.verdicts import Verdict
     from rnnsym.model.cells import Cell, cells
@@ -35,7 +35,7 @@ _homes = {
     "derive_bounds": "rnnsym.api",
     "emit": "rnnsym.api",
 }
-_modules = ("dynamics", "errors", "evidence")
+_modules = ("book", "dynamics", "errors", "evidence")
 
 __all__ = [
     "Cell",
@@ -44,6 +44,7 @@ __all__ = [
     "Verdict",
     "Vocabulary",
     "assert_gradient",
+    "book",
     "cells",
     "check",
     "check_claim",

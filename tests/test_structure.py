@@ -17,9 +17,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 STAGES = ("model", "calculus", "writing", "numerics", "evidence", "dynamics")
 FREE = ("errors",)
-OUTERMOST = ("", "__main__", "cli", "api")
-"""The parts that see every stage: ``rnnsym/__init__.py`` (named ""), the command line and the API."""
-SEES_API = ("", "__main__", "cli")
+OUTERMOST = ("", "__main__", "cli", "api", "book")
+"""The parts that see every stage: ``rnnsym/__init__.py`` (named ""), the command line, the API and the book."""
+SEES_API = ("", "__main__", "cli", "book")
 
 MAX_LINES = 300
 EVALUATORS = {"eval", "exec", "sympify", "parse_expr"}

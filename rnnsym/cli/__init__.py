@@ -1,4 +1,4 @@
-"""The command line: ``rnnsym report | derive | check | claim | code | figures | cells``."""
+"""The command line: ``rnnsym report | derive | check | claim | code | figures | book | cells``."""
 
 from __future__ import annotations
 

@@ -260,6 +260,19 @@ def figures(
 
 
 @application.command()
+@working_directory_kept_clean()
+def book(
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.")] = Path("rnnsym-book"),
+) -> int:
+    """All worked derivations as one book, a page and a PDF, with contents, index of symbols and references."""
+    from rnnsym.cli.book import write_book
+
+    for path in write_book(output):
+        show(f"{path}\n")
+    return 0
+
+
+@application.command()
 def cells(
     name: Annotated[str | None, typer.Argument(help="A built-in cell.", autocompletion=cell_names)] = None,
 ) -> int:

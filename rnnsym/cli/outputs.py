@@ -75,21 +75,22 @@ def _unwritable(place: Path, error: OSError | ValueError, kind: str) -> OutputEr
 
 
 @contextmanager
-def whole_folder(folder: Path, replaceable: Collection[str]) -> Iterator[Path]:
+def whole_folder(folder: Path, replaceable: Collection[str], marks: tuple[str, ...] = MARKS) -> Iterator[Path]:
     """Hand out a temporary folder that becomes ``folder`` at the end, or vanishes on any error.
 
-    ``replaceable`` are the paths, relative to it, that a report writes: an existing folder that holds another is not
-    replaced. A link to a folder stays. Raises OutputError where the folder cannot be written, or is not to be replaced.
+    ``replaceable`` are the paths, relative to it, that are written: an existing folder that holds another, or lacks one
+    of ``marks``, is not replaced. A link to a folder stays. Raises OutputError where the folder cannot be written, or
+    is not to be replaced.
     """
     work: Path | None = None
     try:
         target = Path(os.path.realpath(folder))
-        _refuse_foreign(target, replaceable)
+        _refuse_foreign(target, replaceable, marks)
         target.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=".rnnsym-", dir=target.parent))
         yield work
         _allow_reading(work, 0o777)
-        _refuse_foreign(target, replaceable)  # again: the work took a while
+        _refuse_foreign(target, replaceable, marks)  # again: the work took a while
         _replace(work, target)
     except OSError as error:
         raise _unwritable(folder, error, "folder") from error
@@ -98,7 +99,7 @@ def whole_folder(folder: Path, replaceable: Collection[str]) -> Iterator[Path]:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _refuse_foreign(target: Path, replaceable: Collection[str]) -> None:
+def _refuse_foreign(target: Path, replaceable: Collection[str], marks: tuple[str, ...]) -> None:
     if not target.is_dir():
         if target.exists():
             raise OutputError(f"{target}: is a file, but a folder is to be written; choose another name with -o")
@@ -107,10 +108,11 @@ def _refuse_foreign(target: Path, replaceable: Collection[str]) -> None:
         raise OutputError(f"{target}: is the folder you are in, and is not replaced; name one inside it with -o")
     names = {path.relative_to(target).as_posix() for path in target.rglob("*")}
     foreign = sorted(names.difference(replaceable))
-    missing = sorted(set(MARKS) - names) if names else []
+    missing = sorted(set(marks) - names) if names else []
     if foreign or missing:
         fault = f"holds {foreign[0]}" if foreign else f"lacks {missing[0]}"
-        raise OutputError(f"{target}: is no earlier report, for it {fault}; choose another folder with -o")
+        kind = "report" if marks == MARKS else "book"
+        raise OutputError(f"{target}: is no earlier {kind}, for it {fault}; choose another folder with -o")
 
 
 def _replace(work: Path, target: Path) -> None:

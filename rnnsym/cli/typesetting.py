@@ -31,13 +31,17 @@ def require_pdflatex() -> str:
     return program
 
 
-def typeset(source: str) -> bytes:
-    """Return the PDF of a LaTeX document, the same bytes each time; OutputError where pdflatex is missing or fails."""
+def typeset(source: str, passes: int = 1) -> bytes:
+    """Return the PDF of a LaTeX document, the same bytes each time; contents and references take several passes.
+
+    Errors: OutputError where pdflatex is missing or fails.
+    """
     program = require_pdflatex()
     try:
         with tempfile.TemporaryDirectory(prefix="rnnsym-") as folder:
             Path(folder, f"{NAME}.tex").write_text(source, encoding="utf-8")
-            _run(program, folder)
+            for _ in range(passes):
+                _run(program, folder)
             return Path(folder, f"{NAME}.pdf").read_bytes()
     except OSError as error:
         raise OutputError(f"pdflatex cannot be run ({error.strerror}); ask for --format latex") from None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from math import ceil
+
 from rnnsym.writing.boxes import Box
 from rnnsym.writing.derivation import Derivation, Section, Step, Table
 from rnnsym.writing.displays import Equation, Paper, equations, groups
@@ -48,13 +51,14 @@ def latex_document(derivation: Derivation) -> str:
     numbers = reference_numbers(derivation)
     checks = checks_section(derivation)
     sections = (*derivation.sections, *([] if checks is None else [checks]))
-    body = [_section(section, derivation.style, numbers) for section in sections]
+    body = [latex_section(section, derivation.style, numbers) for section in sections]
     if any(r"\begin{longtable}" in section for section in body):
         parts.insert(1, LONG_TABLES)
-    return "\n".join([*parts, *body, *_references(numbers), r"\end{document}", ""])
+    return "\n".join([*parts, *body, *latex_references(numbers), r"\end{document}", ""])
 
 
-def _references(numbers: dict[str, int]) -> list[str]:
+def latex_references(numbers: dict[str, int]) -> list[str]:
+    """Return the numbered references, nothing where there are none."""
     if not numbers:
         return []
     items = [rf"\item {escape(text)}" for text in numbers]
@@ -62,7 +66,8 @@ def _references(numbers: dict[str, int]) -> list[str]:
             r"\end{enumerate}"]
 
 
-def _section(section: Section, style: Style, numbers: dict[str, int]) -> str:
+def latex_section(section: Section, style: Style, numbers: dict[str, int]) -> str:
+    """Return a section of a document whose references have these numbers."""
     parts = [rf"\subsection*{{{escape(section.title)}}}", latex_text(section.text, style), ""]
     if section.table is not None:
         parts.append(_table(section.table, style))
@@ -122,7 +127,7 @@ def _table(table: Table, style: Style) -> str:
     head = " & ".join(escape(word) for word in table.header)
     body = [" & ".join(_cell(box, style) for box in line) + r" \\" for line in boxes]
     columns, rows = _columns(table, boxes), "\n".join(body)
-    if len(body) > LONGEST_TABLE:
+    if _height(columns, boxes) > LONGEST_TABLE:
         return (
             f"\\begin{{longtable}}{{@{{}}{columns}@{{}}}}\n\\toprule\n{head} \\\\\n\\midrule\n\\endhead\n"
             f"{rows}\n\\bottomrule\n\\end{{longtable}}"
@@ -151,6 +156,12 @@ def _columns(table: Table, boxes: list[list[Box]]) -> str:
     kinds = (rf">{{\raggedright\arraybackslash}}p{{{size:.1f}em}}" if column in narrowed else "l"
              for column, size in enumerate(widths))
     return "".join(kinds)
+
+
+def _height(columns: str, boxes: list[list[Box]]) -> int:
+    """Return how many lines the rows take: a cell of words may be set in several."""
+    rooms = [float(room or "inf") for room in re.findall(r"l|p\{([\d.]+)em\}", re.sub(r">\{[^}]*\}", "", columns))]
+    return sum(max(ceil(_cell_width(box) / room) or 1 for box, room in zip(line, rooms, strict=True)) for line in boxes)
 
 
 def _cell_width(box: Box) -> float:

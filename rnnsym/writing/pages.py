@@ -53,10 +53,13 @@ def html_fragment(derivation: Derivation) -> str:
     return "\n".join(parts)
 
 
-def section_html(section: Section, style: Style, numbers: dict[str, int], level: int = 2) -> str:
-    """Return a section under a heading of the given level; its references lead to ``references_html``."""
+def section_html(section: Section, style: Style, numbers: dict[str, int], level: int = 2, place: str = "") -> str:
+    """Return a section under a heading of the given level; its references lead to ``references_html``.
+
+    ``place`` is its id on the page, the section's key if absent.
+    """
     heading = f"<h{level}>{escape(section.title)}</h{level}>"
-    return f'<section id="{section.key}">{heading}\n{section_body(section, style, numbers)}\n</section>'
+    return f'<section id="{place or section.key}">{heading}\n{section_body(section, style, numbers)}\n</section>'
 
 
 def section_body(section: Section, style: Style, numbers: dict[str, int]) -> str:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 import rnnsym
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "derivations"))  # the scripts import each other by their bare names
-
-from errata import Erratum, write_page
-from errata_literature import ERRATA as LITERATURE
-from errata_notes import ERRATA as NOTES
-from errata_notes import SLIPS
+from rnnsym.book.errata import Erratum, claim
+from rnnsym.book.errata_literature import ERRATA as LITERATURE
+from rnnsym.book.errata_notes import ERRATA as NOTES
+from rnnsym.book.errata_notes import SLIPS
 
 ALL = (*NOTES, *LITERATURE)
 
@@ -35,11 +30,16 @@ def test_a_correction_that_is_none_is_noticed(erratum: Erratum) -> None:
         swapped.verdicts()
 
 
-def test_a_wrong_entry_writes_no_page(tmp_path: Path) -> None:
+def test_a_wrong_entry_is_shown_by_no_chapter() -> None:
     wrong = replace(ALL[0], corrected=ALL[0].printed)
+    chapter = replace(rnnsym.book.chapters["errata_notes"], make=lambda: (wrong.exhibit(),))
     with pytest.raises(rnnsym.errors.CheckError):
-        write_page(tmp_path / "page.tex", "Errata", [wrong])
-    assert not list(tmp_path.iterdir())
+        chapter.build()
+
+
+def test_a_claim_that_is_refuted_is_no_exhibit() -> None:
+    with pytest.raises(rnnsym.errors.CheckError, match="doubled"):
+        claim("doubled", "", rnnsym.Network(rnnsym.cells["simple"]), "total(L, L) == 2")
 
 
 def test_the_entries_are_counted() -> None:

@@ -1,0 +1,17 @@
+"""The chapter "The loss" of the book."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rnnsym
+
+
+def main(folder: Path = Path(__file__).parent) -> None:
+    """Write loss.tex."""
+    chapter = rnnsym.book.chapters["loss"].build()
+    (folder / "loss.tex").write_text(chapter.latex(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
