@@ -180,7 +180,7 @@ _chapters = (
         "The notes name it beside the LSTM. One state does both services: a gate keeps the old one or takes the "
         "candidate, another decides how much of the old one the candidate sees."
     ), _gru, (_source("gru"),)),
-    Chapter("clipping", "Gradient clipping", (
+    Chapter("gradient_clipping", "Gradient clipping", (
         "Against exploding gradients the notes cut at a maximal value. Cut by the norm of all parameters together, the "
         "direction stays; cut entry by entry, it turns."
     ), measurements.by_clipping, (PASCANU,)),

@@ -11,11 +11,19 @@ from rnnsym.cli.completion import (
     among,
     cell_names,
     figure_names,
-    loss_names,
-    notation_names,
     style_names,
     target_names,
-    topology_names,
+)
+from rnnsym.cli.options import (
+    CellOption,
+    LayersOption,
+    LossOption,
+    NetworkOption,
+    NotationOption,
+    OutputOption,
+    SeedOption,
+    StepsOption,
+    TopologyOption,
 )
 from rnnsym.cli.storage import working_directory_kept_clean
 from rnnsym.cli.streams import show
@@ -26,38 +34,6 @@ application = typer.Typer(
     rich_markup_mode=None,  # plain help answers in a tenth of a second
     pretty_exceptions_enable=False,
 )
-
-CellOption = Annotated[
-    str | None,
-    typer.Option("--cell", help="A built-in cell (see: rnnsym cells); the simple one if absent.",
-                 autocompletion=cell_names),
-]
-NetworkOption = Annotated[
-    Path | None, typer.Option("--network", help="A TOML file that describes a network, instead of --cell.")
-]
-TopologyOption = Annotated[
-    str | None,
-    typer.Option("--topology", help="one-to-one, one-to-many, many-to-one, many-to-many or encoder-decoder.",
-                 autocompletion=topology_names),
-]
-LossOption = Annotated[
-    str | None,
-    typer.Option("--loss", help="binary_cross_entropy, softmax_cross_entropy, squared_error, absolute_error or huber.",
-                 autocompletion=loss_names),
-]
-LayersOption = Annotated[int, typer.Option("--layers", help="How many layers of the cell stand on top of each other.")]
-StepsOption = Annotated[
-    int | None, typer.Option("--steps", help="The number of time steps T; 3 if absent, 1 where there is a single step.")
-]
-NotationOption = Annotated[
-    str,
-    typer.Option("--notation", help="Whose letters: author (the equations' own), notes, goodfellow or pytorch.",
-                 autocompletion=notation_names),
-]
-SeedOption = Annotated[int, typer.Option("--seed", help="Repeats a run exactly.")]
-OutputOption = Annotated[
-    Path | None, typer.Option("-o", "--output", help="A file to write; standard output if absent, or -.")
-]
 
 
 @application.command()

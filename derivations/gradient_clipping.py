@@ -8,9 +8,9 @@ import rnnsym
 
 
 def main(folder: Path = Path(__file__).parent) -> None:
-    """Write clipping.tex."""
-    chapter = rnnsym.book.chapters["clipping"].build()
-    (folder / "clipping.tex").write_text(chapter.latex(), encoding="utf-8")
+    """Write gradient_clipping.tex."""
+    chapter = rnnsym.book.chapters["gradient_clipping"].build()
+    (folder / "gradient_clipping.tex").write_text(chapter.latex(), encoding="utf-8")
 
 
 if __name__ == "__main__":
