@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnsym.dynamics.optimisers import Adam, GradientDescent, Memory, Momentum, Optimiser
-from rnnsym.dynamics.schedules import Constant, Cosine, Exponential, Schedule, Steps, WarmUp
+from rnnsym.dynamics.schedules import Constant, Cosine, Exponential, Schedule, Steps, WarmUp, laws
 from rnnsym.errors import DataError, NotFiniteError
 
 ROUNDING = 1e-12
@@ -196,6 +196,42 @@ def test_bad_settings_are_refused() -> None:
             make()
         refused += 1
     assert refused == len(BAD) == 15
+
+
+WRONG_KINDS: list[Callable[[], object]] = [
+    *(lambda one=one: Constant(one) for one in (True, "a", None, [0.1], math.nan, 10**400, 1j)),
+    *(lambda one=one: Cosine(1.0, 10, end=one) for one in ("a", None, [0.5], True, math.nan, -0.1, 1.1)),
+    *(lambda one=one: WarmUp(3, one) for one in (0.1, None, "cosine", Constant)),
+    *(lambda one=one, law=law: law(0.1, one) for law in laws.values() for one in ("a", None, 1.5, -1, True)),
+    *(lambda law=law: law(True, 10) for law in laws.values()),
+    lambda: Steps(0.1, True, 3), lambda: Steps(0.1, 0.5, True), lambda: Exponential(0.1, True),
+    lambda: Constant(1.0).rate(True),
+]
+
+
+def test_settings_of_other_kinds_are_refused() -> None:
+    refused = 0
+    for make in WRONG_KINDS:
+        with pytest.raises(DataError):
+            make()
+        refused += 1
+    assert refused == len(WRONG_KINDS) == 7 + 7 + 4 + 5 * len(laws) + len(laws) + 4
+
+
+@pytest.mark.parametrize(("schedule", "update"), [
+    (Exponential(1.0, 10.0), 10_000), (Steps(1.0, 10.0, 1), 10_000), (Exponential(1e300, 10.0), 20),
+    (Steps(1.0, 10, 1), 2**62), (Exponential(np.float64(1.0), np.float64(10.0)), 10_000),
+])
+def test_a_rate_that_overflows_is_refused(schedule: Schedule, update: int) -> None:
+    with pytest.raises(NotFiniteError, match="above the largest float: take a factor of at most 1"):
+        schedule.rate(update)
+
+
+def test_a_rate_is_not_lost_where_its_power_alone_is_no_float() -> None:
+    assert math.isclose(Exponential(1e-300, 10.0).rate(400), 1e100, rel_tol=1e-9)
+    assert math.isclose(Exponential(1e300, 0.1).rate(400), 1e-100, rel_tol=1e-9)
+    assert Exponential(1.0, 0.5).rate(10_000) == 0.0
+    assert math.isclose(WarmUp(9, Constant(1.7e308)).rate(8), 0.9 * 1.7e308, rel_tol=ROUNDING)
 
 
 def test_schedules_serve_as_one_kind() -> None:
