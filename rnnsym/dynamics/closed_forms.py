@@ -23,6 +23,8 @@ Float = NDArray[np.float64]
 FARTHEST = 9.0  # standard deviations: beyond, a Gaussian holds less than 1e-18
 NODES = 600  # of Gauss and Legendre; tanh(√q z) has its poles at distance π / (2 √q), which this resolves to q = 400
 LARGEST_VARIANCE = 400.0
+LEAST_GAIN = 1e-150
+FARTHEST_START = 350.0  # 1 − tanh² is 4 exp(−2·350) = 4e-304 there
 SETTLED = 1e-14  # relative change of the variance between two iterations
 MOST_ITERATIONS = 100_000
 
@@ -91,8 +93,8 @@ def mean_field(gain: float, input_variance: float = 0.0) -> MeanField:
 
     They are those of a unit's argument a_t = s_{t−1} W + x_t, s_t = tanh(a_t), W_ij ~ N(0, g²/n), n → ∞, one tied W.
     ``input_variance`` R is that of each unit's drive, drawn anew at each step. Without it q = 0 and χ = g² for g ≤ 1.
-    Errors: DataError for a gain that is not positive, a variance that is negative, and where
-    q exceeds 400: the quadrature does not resolve that.
+    Errors: DataError for a gain that is not positive or below 1e-150, whose square is no float, a variance that is
+    negative, and where q exceeds 400: the quadrature does not resolve that.
     (Sompolinsky, Crisanti, Sommers 1988, Phys. Rev. Lett. 61; Molgedey, Schuchhardt, Schuster 1992, 69.)
 
     >>> found = mean_field(2.0)
@@ -100,6 +102,8 @@ def mean_field(gain: float, input_variance: float = 0.0) -> MeanField:
     (2.12147, 1.36267, 0.15472)
     """
     scale, added = positive("gain", gain), nonnegative("input_variance", input_variance)
+    if scale < LEAST_GAIN:
+        raise DataError(f"gain: expected a number from {LEAST_GAIN:g}, but it is {gain!r:.80}: its square is no float")
     variance = _stationary_variance(scale, added)
     return MeanField(variance, scale**2 * _expected(lambda z: np.cosh(math.sqrt(variance) * z) ** -4.0))
 
@@ -108,7 +112,7 @@ def _stationary_variance(gain: float, added: float) -> float:
     """Iterate q ← g² E tanh²(√q z) + R from above: the map rises and is concave, so that q falls to its fixed point."""
     if added == 0.0 and gain <= 1.0:
         return 0.0
-    variance = gain**2 + added
+    variance = gain * gain + added  # ∞ where it overflows
     if variance > LARGEST_VARIANCE:
         raise DataError(f"gain, input_variance: g² + R is {variance:g}, and the variance may be at most "
                         f"{LARGEST_VARIANCE:g}: take smaller ones")
@@ -140,12 +144,18 @@ def forget_gate_product(biases: Any, steps: int) -> Float:
     """The product ln ∏_{t=1..T} f_t = T ln σ(b): the direct path through a forget gate whose argument is its bias.
 
     ``biases`` is a number or an array; ln σ(b) = −ln(1 + e^(−b)) neither under- nor overflows. Errors: DataError for
-    steps that are no whole number from 1. (Gers, Schmidhuber, Cummins 2000, Neural Computation 12.)
+    steps that are no whole number from 1, and where T b is no float. (Gers, Schmidhuber, Cummins 2000, Neural
+    Computation 12.)
 
     >>> [f"{value:.1e}" for value in np.exp(forget_gate_product([0.0, 1.0], 100))]
     ['7.9e-31', '2.5e-14']
     """
-    return np.asarray(-whole("steps", steps, 1) * np.logaddexp(0.0, -as_floats("biases", biases)))
+    length, each = whole("steps", steps, 1), as_floats("biases", biases)
+    with np.errstate(over="ignore"):
+        found = np.asarray(-length * np.logaddexp(0.0, -each))
+    if not np.isfinite(found).all():
+        raise DataError(f"biases: over {length} steps the logarithm for {each.min():g} is no float: take larger biases")
+    return found
 
 
 def latches(weight: float, bias: float) -> bool:
@@ -163,7 +173,8 @@ def latches(weight: float, bias: float) -> bool:
 def latch_bias(weight: float) -> float:
     """The bias w √(1 − 1/w) − artanh √(1 − 1/w) below which a unit latches; 0 for w ≤ 1, which never does.
 
-    At this bias a stable fixed point and an unstable one meet: 1 = w (1 − tanh² a).
+    At this bias a stable fixed point and an unstable one meet: 1 = w (1 − tanh² a). Computed is, with r = √(1 − 1/w),
+    artanh r = ln(1 + r) + ½ ln w, which is finite for every w.
 
     >>> round(latch_bias(2.0), 6)
     0.53284
@@ -172,18 +183,22 @@ def latch_bias(weight: float) -> float:
     if own <= 1.0:
         return 0.0
     root = math.sqrt(1.0 - 1.0 / own)
-    return own * root - math.atanh(root) if root < 1.0 else math.inf
+    return own * root - math.log1p(root) - 0.5 * math.log(own)
 
 
 def tanh_decay(start: float, steps: int) -> float:
     """∂h_T/∂h_0 = ∏_{t=1..T} (1 − h_t²) for h_t = tanh(h_{t−1}): it decays as T^(−3/2), a power and no exponential.
 
-    h_t → √(3 / (2t)), since 1/tanh²h = 1/h² + 2/3 + O(h²). Errors: DataError for steps that are no whole number from 1.
+    h_t → √(3 / (2t)), since 1/tanh²h = 1/h² + 2/3 + O(h²). Errors: DataError for steps that are no whole number from 1,
+    and for a start beyond ±350, where the first factor falls below the floats.
 
     >>> round(tanh_decay(1.0, 100), 14)
     0.00159200408637
     """
     state, product = number("start", start), 1.0
+    if abs(state) > FARTHEST_START:
+        raise DataError(f"start: expected a number from −{FARTHEST_START:g} to {FARTHEST_START:g}, but it is "
+                        f"{start!r:.80}")
     for _ in range(whole("steps", steps, 1)):
         product /= math.cosh(state) ** 2
         state = math.tanh(state)

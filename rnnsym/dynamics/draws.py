@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from rnnsym.calculus.binding import names_in
 from rnnsym.calculus.unrolling import graph_of
-from rnnsym.errors import DataError
+from rnnsym.dynamics import numbers
+from rnnsym.dynamics.numbers import nonnegative, whole
+from rnnsym.dynamics.scans import scale_into_range
+from rnnsym.errors import DataError, NotFiniteError
 from rnnsym.model.expressions import MatrixProduct, Named, Parameter, Transposed, t, walk
 from rnnsym.model.losses import Loss, losses
 from rnnsym.model.networks import Network
@@ -24,17 +27,18 @@ def draw_parameters(network: Network, sizes: Mapping[str, int], seed: int, *, sc
 
     ``sizes`` as for ``network.shapes``, such as ``{"d": 5, "n": 3, "k": 1}``. The fan-in is the number of entries that
     a weight sums over: the rows of W in ``x @ W``, its columns in ``W @ x``, 1 for a weight that is no matrix. Errors:
-    DataError for a scale that is no number from 0 or a seed that is no whole number from 0, NetworkError for sizes.
+    DataError for a scale that is no number from 0 or so large that a weight overflows, or a seed that is no whole
+    number from 0; NetworkError for sizes.
     """
-    size = _nonnegative("scale", scale)
-    generator = np.random.default_rng(_seed(seed))
+    size = nonnegative("scale", scale)
+    generator = np.random.default_rng(numbers.seed(seed))
     kinds = {count.parameter.name: count.kind for count in network.counts()}
     axis = 0 if network.convention == "row" else 1
     found = {}
     for name, shape in network.shapes(**sizes).items():
         drawn = generator.standard_normal(shape)  # drawn for biases too: a weight's draw shall not depend on the kinds
         fan_in = shape[axis] if len(shape) == 2 else 1
-        found[name] = np.zeros(shape) if kinds[name] == "bias" else drawn * (size / np.sqrt(fan_in))
+        found[name] = np.zeros(shape) if kinds[name] == "bias" else _scaled(drawn, size / np.sqrt(fan_in))
     return found
 
 
@@ -45,22 +49,29 @@ def draw_inputs(
 
     Inputs are numbers of rows, uniform, (T,), where the cell looks these up; there is one input, (d,), and a target at
     every step, (T, k), where the topology says so. A target is one end or the other of a bounded loss's range, one
-    class of several, else N(0, 1). Errors: DataError for steps that are no
-    whole number from 1, a seed that is none from 0, a scale that is no number from 0; NetworkError for sizes.
+    class of several, else N(0, 1). Errors: DataError for steps that are no whole number from 1, a seed that is none
+    from 0, a scale that is no number from 0 or so large that an input overflows; NetworkError for sizes.
     """
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise DataError(f"steps: expected a whole number from 1, but it is {steps!r:.80}")
+    length, size = whole("steps", steps, 1), nonnegative("scale", scale)
     values = network.size_values(**sizes)
-    shape = tuple(int(length.xreplace(values)) for length in network.input.shape)
-    outputs = tuple(int(length.xreplace(values)) for length in network.target.shape)
-    outputs = (steps, *outputs) if network.shape_of_steps.every else outputs
-    generator = np.random.default_rng([_seed(seed), 1])  # another stream than the parameters' of the same seed
-    axes = () if network.shape_of_steps.one_input else (steps,)
+    shape = tuple(int(one.xreplace(values)) for one in network.input.shape)
+    outputs = tuple(int(one.xreplace(values)) for one in network.target.shape)
+    outputs = (length, *outputs) if network.shape_of_steps.every else outputs
+    generator = np.random.default_rng([numbers.seed(seed), 1])  # another stream than the parameters' of the same seed
+    axes = () if network.shape_of_steps.one_input else (length,)
     if network.reads_index:
         inputs: Any = generator.integers(0, shape[0], size=axes)
     else:
-        inputs = _nonnegative("scale", scale) * generator.standard_normal((*axes, *shape))
+        inputs = _scaled(generator.standard_normal((*axes, *shape)), size)
     return inputs, _drawn_targets(losses[network.loss], generator.standard_normal(outputs))
+
+
+def _scaled(drawn: Float, scale: float) -> Float:
+    with np.errstate(over="ignore"):
+        found = drawn * scale
+    if not np.isfinite(found).all():
+        raise DataError(f"scale: at {scale:g} a number that is drawn exceeds the largest float: take a smaller scale")
+    return np.asarray(found)
 
 
 def _drawn_targets(loss: Loss, drawn: Float) -> Float:
@@ -105,11 +116,29 @@ def input_weights(network: Network) -> tuple[str, ...]:
 
 
 def spectral_radius(matrix: Any) -> float:
-    """ρ(W) = max |λ_i|, of a square matrix (n, n). Errors: DataError for what is no square matrix of finite numbers."""
-    array = as_floats("matrix", matrix)
+    """ρ(W) = max |λ_i|, of a square matrix (n, n).
+
+    Errors: DataError for what is no square matrix of finite numbers, NotFiniteError where the radius is no float.
+    """
+    radius, exponent = _scaled_radius(_square("matrix", matrix))
+    with np.errstate(over="ignore"):
+        found = float(np.ldexp(radius, exponent))
+    if np.isinf(found):
+        raise NotFiniteError("matrix: its spectral radius is above the largest float: scale the matrix")
+    return found
+
+
+def _square(name: str, matrix: Any) -> Float:
+    array = as_floats(name, matrix)
     if array.ndim != 2 or array.shape[0] != array.shape[1] or not array.size:
-        raise DataError(f"matrix: a spectral radius needs a square matrix (n, n), but the shape is {array.shape}")
-    return float(np.abs(np.linalg.eigvals(array)).max())
+        raise DataError(f"{name}: a spectral radius needs a square matrix (n, n), but the shape is {array.shape}")
+    return array
+
+
+def _scaled_radius(matrix: Float) -> tuple[float, int]:
+    """Return (ρ / 2^e, e), e = 0 for a matrix whose entries are far from the ends of the floats."""
+    scaled, exponent = scale_into_range(matrix)
+    return float(np.abs(np.linalg.eigvals(scaled)).max()), int(exponent)
 
 
 def with_spectral_radius(
@@ -120,18 +149,30 @@ def with_spectral_radius(
     Only those can be named: a weight that multiplies no state directly, as W in ``h_prev @ (W - W.T)``, could be
     scaled, but the factor of the recurrence would not get the radius. The other parameters are copied. Errors:
     DataError for a radius that is no number from 0, a name that is no such weight, a matrix whose own radius is 0 (no
-    scaling can give it another), and for a network without recurrent weights.
+    scaling can give it another), a radius at which an entry overflows, and a network without recurrent weights.
     """
-    wanted = _nonnegative("radius", radius)
+    wanted = nonnegative("radius", radius)
     known = [p.name for p in network.parameters]
     given = as_mapping("parameters", parameters, known, complete=True)
     found = {name: as_floats(f"parameter {name}", given[name]) for name in known}
     for name in _scalable(network, names):
-        own = spectral_radius(found[name])
-        if own <= np.finfo(float).tiny:
-            raise DataError(f"parameter {name}: its spectral radius is {own:g}, and scaling cannot make it {wanted:g}")
-        found[name] = found[name] * (wanted / own)
+        found[name] = _with_radius(f"parameter {name}", found[name], wanted)
     return found
+
+
+def _with_radius(name: str, matrix: Float, wanted: float) -> Float:
+    """Scale by a mantissa and a power of two: the factor itself may be no float where the result is one."""
+    own, exponent = _scaled_radius(_square(name, matrix))
+    if own <= np.finfo(float).tiny:
+        raise DataError(f"{name}: its spectral radius is {own:g}, and scaling cannot make it {wanted:g}")
+    (above, more), (below, less) = np.frexp(wanted), np.frexp(own)
+    with np.errstate(over="ignore"):
+        mantissas, powers = np.frexp(matrix)
+        found = np.ldexp(mantissas * (above / below), powers + (int(more) - int(less) - exponent))
+    if not np.isfinite(found).all() or (wanted and not found.any()):
+        fault = "every entry is below the smallest" if np.isfinite(found).all() else "an entry is above the largest"
+        raise DataError(f"{name}: at the spectral radius {wanted:g} {fault} float: take another radius")
+    return np.asarray(found)
 
 
 def _scalable(network: Network, names: Iterable[str] | None) -> tuple[str, ...]:
@@ -159,16 +200,3 @@ def _weighted(node: MatrixProduct) -> list[tuple[Parameter, Any]]:
     pairs = [(node.left, node.right), (node.right, node.left)]
     bare = [(one.args[0] if isinstance(one, Transposed) else one, other) for one, other in pairs]
     return [(one, other) for one, other in bare if isinstance(one, Parameter) and one.rank == 2]
-
-
-def _seed(seed: Any) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise DataError(f"seed: expected a whole number from 0, but it is {seed!r:.80}")
-    return int(seed)
-
-
-def _nonnegative(name: str, value: Any) -> float:
-    array = as_floats(name, value)
-    if array.ndim or array < 0:
-        raise DataError(f"{name}: expected a number from 0, but it is {value!r:.80}")
-    return float(array)

@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from rnnsym.errors import DataError
 from rnnsym.model.stacking import flattened, with_axes
+from rnnsym.numerics.arrays import as_real
 
 Float = NDArray[np.float64]
 
 TOGETHER = 2**18  # entries of one sequence's matrices that are held at a time: two megabytes stay in the cache
 BLOCK = 128  # lags of a block; fewer than two blocks are multiplied one by one
+MOST = 1020  # bits of an entry, less those of N: N times it, and four times that, is below 2^1024
+ENOUGH = 500  # an entry of 2^-500 may shrink by 2^-500 and still be exact
 CANCELLED = 16  # bits that the product of two products may lose; where it loses more, factors are taken one by one
 
 
@@ -124,9 +127,23 @@ def scale_to_one(array: Float, axes: int) -> tuple[Float, Any]:
     return np.ldexp(array, -with_axes(exponent, axes)), exponent
 
 
+def scale_into_range(matrices: Float) -> tuple[Float, Any]:
+    """Return (matrices / 2^e, e), e = 0 unless the largest entry is so large or small that products leave the floats.
+
+    Turned by an orthogonal matrix, and decomposed, the result neither overflows nor is rounded to subnormal numbers.
+    ``matrices`` are (…, N, N), the e (…). Lost are entries near 1e-323 beside one above 1e306.
+    """
+    exponent = np.frexp(np.abs(matrices).max(axis=(-2, -1)))[1]
+    exponent = exponent - np.clip(exponent, -ENOUGH, MOST - matrices.shape[-1].bit_length())
+    return np.ldexp(matrices, -exponent[..., None, None]) if exponent.any() else matrices, exponent
+
+
 def checked_factors(factors: Any) -> Float:
-    """Return factors as float64 (…, T, N, N). Errors: DataError for another shape, and a step that is not finite."""
-    matrices = np.asarray(factors, dtype=np.float64)
+    """Return factors as float64 (…, T, N, N).
+
+    Errors: DataError for what is not real, for another shape, and for a step that is not finite.
+    """
+    matrices = np.asarray(as_real("factors", factors), dtype=np.float64)
     if matrices.ndim < 3 or matrices.shape[-1] != matrices.shape[-2] or not matrices.size:
         raise DataError(f"factors: expected square matrices (…, T, N, N), T from 1, but the shape is {matrices.shape}")
     at_a_time = max(1, TOGETHER // matrices.shape[-1]**2)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
+from rnnsym.dynamics.numbers import nonnegative, positive, whole
+from rnnsym.errors import DataError, NotFiniteError
 
-from rnnsym.dynamics.numbers import positive
-from rnnsym.errors import DataError
+LARGEST_LOG = math.log(sys.float_info.max)
 
 
+@runtime_checkable
 class Schedule(Protocol):
-    """η_m of the update m = 0, 1, 2, …; positive, or 0 where a law ends there."""
+    """η_m of the update m = 0, 1, 2, …; positive, or 0 where a law ends there or falls below the smallest float."""
 
     def rate(self, update: int) -> float:
-        """η_m. Errors: DataError for an update that is no whole number from 0."""
+        """η_m.
+
+        Errors: DataError for an update that is no whole number from 0, NotFiniteError for a rate that overflows.
+        """
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Constant:
     def rate(self, update: int) -> float:
         """η."""
         _update(update)
-        return self.start
+        return float(self.start)
 
 
 @dataclass(frozen=True)
@@ -55,11 +60,11 @@ class Steps:
     def __post_init__(self) -> None:
         positive("start", self.start)
         positive("factor", self.factor)
-        _count("every", self.every)
+        whole("every", self.every, 1)
 
     def rate(self, update: int) -> float:
         """η γ^⌊m / every⌋."""
-        return float(self.start * self.factor ** (_update(update) // self.every))
+        return _geometric(self.start, self.factor, _update(update) // self.every)
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class Exponential:
 
     def rate(self, update: int) -> float:
         """η γ^m."""
-        return float(self.start * self.factor ** _update(update))
+        return _geometric(self.start, self.factor, _update(update))
 
 
 @dataclass(frozen=True)
@@ -98,14 +103,14 @@ class Cosine:
 
     def __post_init__(self) -> None:
         positive("start", self.start)
-        _count("updates", self.updates)
-        if not 0.0 <= self.end <= self.start:
+        whole("updates", self.updates, 1)
+        if nonnegative("end", self.end) > self.start:
             raise DataError(f"end: expected a number from 0 to the start {self.start:g}, but it is {self.end!r:.80}")
 
     def rate(self, update: int) -> float:
         """η_end + ½ (η − η_end)(1 + cos(π m / M)), the law up to m = M."""
-        share = min(_update(update), self.updates) / self.updates
-        return self.end + (self.start - self.end) * math.cos(0.5 * math.pi * share) ** 2 if share < 1.0 else self.end
+        share, start, end = min(_update(update), self.updates) / self.updates, float(self.start), float(self.end)
+        return end + (start - end) * math.cos(0.5 * math.pi * share) ** 2 if share < 1.0 else end
 
 
 @dataclass(frozen=True)
@@ -120,31 +125,50 @@ class WarmUp:
     after: Schedule
 
     def __post_init__(self) -> None:
-        _count("updates", self.updates)
+        whole("updates", self.updates, 1)
+        if isinstance(self.after, type) or not isinstance(self.after, Schedule):
+            raise DataError(f"after: expected a schedule such as Constant(0.1), but it is {self.after!r:.80}")
 
     def rate(self, update: int) -> float:
         """The rising line, then the rate of ``after``."""
         if _update(update) < self.updates:
-            return self.after.rate(0) * (update + 1) / (self.updates + 1)
+            first, power = math.frexp(self.after.rate(0))  # the product below is to stay a float
+            return math.ldexp(first * (update + 1) / (self.updates + 1), power)
         return self.after.rate(update - self.updates)
 
 
 def _update(update: Any) -> int:
-    if isinstance(update, bool) or not isinstance(update, int | np.integer) or update < 0:
-        raise DataError(f"update: expected a whole number from 0, but it is {update!r:.80}")
-    return int(update)
+    return whole("update", update, 0)
 
 
-def _count(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise DataError(f"{name}: expected a whole number from 1, but it is {value!r:.80}")
+def _geometric(start: float, factor: float, power: int) -> float:
+    """Return start · factor^power, by logarithms where the power alone leaves the floats."""
+    first, each = float(start), float(factor)
+    try:
+        powered = each**power
+    except OverflowError:
+        powered = math.inf
+    if sys.float_info.min <= powered < math.inf:
+        found = first * powered
+    else:
+        exponent = math.log(first) + power * math.log(each)
+        found = math.exp(exponent) if exponent < LARGEST_LOG else math.inf
+    if math.isinf(found):
+        raise NotFiniteError(f"rate: {first:g} · {each:g}^{power} is above the largest float: take a factor "
+                             "of at most 1")
+    return found
+
+
+def _by_updates(law: Callable[[float, int], Schedule]) -> Callable[[float, int], Schedule]:
+    return lambda rate, updates: law(rate, whole("updates", updates, 0))
 
 
 laws: Mapping[str, Callable[[float, int], Schedule]] = MappingProxyType({
-    "constant": lambda rate, updates: Constant(rate),
-    "steps": lambda rate, updates: Steps(rate, 0.5, max(1, updates // 6)),
-    "exponential": lambda rate, updates: Exponential(rate, 0.01 ** (1 / max(1, updates))),
-    "cosine": lambda rate, updates: Cosine(rate, max(1, updates)),
-    "warm-up": lambda rate, updates: WarmUp(max(1, updates // 10), Cosine(rate, max(1, updates - updates // 10))),
+    "constant": _by_updates(lambda rate, updates: Constant(rate)),
+    "steps": _by_updates(lambda rate, updates: Steps(rate, 0.5, max(1, updates // 6))),
+    "exponential": _by_updates(lambda rate, updates: Exponential(rate, 0.01 ** (1 / max(1, updates)))),
+    "cosine": _by_updates(lambda rate, updates: Cosine(rate, max(1, updates))),
+    "warm-up": _by_updates(
+        lambda rate, updates: WarmUp(max(1, updates // 10), Cosine(rate, max(1, updates - updates // 10)))),
 })
 """The law of a run by name: halved six times, down to a hundredth, to 0 by a cosine, and that after a rise."""

@@ -12,15 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnsym.dynamics import numbers
 from rnnsym.dynamics.contributions import shares_of_last
-from rnnsym.dynamics.numbers import whole
-from rnnsym.dynamics.scans import checked_factors
+from rnnsym.dynamics.numbers import nonnegative, whole
+from rnnsym.dynamics.scans import checked_factors, scale_into_range
 from rnnsym.errors import DataError
+from rnnsym.numerics.arrays import as_real
 
 Float = NDArray[np.float64]
 
 SETTLED = 1e-10  # largest change of a logarithm in a pass; the error is of that order too where values are apart
 MOST_PASSES = 1000
+LN2 = float(np.log(2.0))
 NOISE = float(np.finfo(float).eps)  # of a column's norm, a unit of the matrix: what a direction must exceed to be one
 
 
@@ -37,15 +40,15 @@ def lyapunov_spectrum(factors: Any, first: int = 0) -> Float:
     """
     matrices = checked_factors(factors)
     steps, size = matrices.shape[-3], matrices.shape[-1]
-    if not 0 <= first < steps:
-        raise DataError(f"first: expected a whole number from 0 to {steps - 1}, but it is {first!r:.80}")
+    skipped = whole("first", first, 0, steps - 1)
     frame = np.broadcast_to(np.eye(size), (*matrices.shape[:-3], size, size))
     total = np.zeros((*matrices.shape[:-3], size))
     for step in range(steps):
-        frame, triangle = np.linalg.qr(matrices[..., step, :, :] @ frame)
-        if step >= first:
-            total += _logs(triangle)
-    return -np.sort(-total / (steps - first), axis=-1)
+        scaled, exponent = scale_into_range(matrices[..., step, :, :])
+        frame, triangle = np.linalg.qr(scaled @ frame)
+        if step >= skipped:
+            total += _logs(triangle) + exponent[..., None] * LN2
+    return -np.sort(-total / (steps - skipped), axis=-1)
 
 
 def log_singular_values(factors: Any, tolerance: float = SETTLED, passes: int = MOST_PASSES) -> Float:
@@ -54,24 +57,26 @@ def log_singular_values(factors: Any, tolerance: float = SETTLED, passes: int = 
     Passes of QR decompositions through the factors, forth and back in turn, make the triangular factors diagonal: each
     pass is a step of the QR iteration on the product's square, done without forming it, until none of the logarithms
     changes by more than ``tolerance``, or ``passes`` are made. Two values so close that the iteration has not parted
-    them come out between them. Errors: as for ``lyapunov_spectrum``.
+    them come out between them. Errors: DataError for factors that are not finite, which names the step, for a tolerance
+    that is no number from 0, and for passes that are no whole number from 1.
     (Stewart 1997, On graded QR decompositions of products of matrices, ETNA 5.)
 
     >>> log_singular_values([np.diag([1e-300, 1.0])] * 3).round(6)
     array([    0.      , -2072.326584])
     """
-    matrices = checked_factors(factors)
+    matrices, exponents = scale_into_range(checked_factors(factors))
+    most, settled = whole("passes", passes, 1), nonnegative("tolerance", tolerance)
     triangles = list(np.moveaxis(matrices, -3, 0))
-    before = np.full((*matrices.shape[:-3], matrices.shape[-1]), np.nan)
-    for _ in range(passes):
+    logs = np.full((*matrices.shape[:-3], matrices.shape[-1]), np.nan)
+    for _ in range(most):
+        before = logs
         triangles = _turned_pass(triangles)
         logs = np.sum([_logs(one) for one in triangles], axis=0)
         with np.errstate(invalid="ignore"):
             change = np.where(logs == before, 0.0, np.abs(logs - before))
-        if change.max() <= tolerance:
+        if change.max() <= settled:
             break
-        before = logs
-    return -np.sort(-before if np.isnan(logs).any() else -logs, axis=-1)
+    return -np.sort(-logs, axis=-1) + exponents.sum(axis=-1)[..., None] * LN2
 
 
 def log_singular_values_by_lag(factors: Any, lags: Iterable[int] | None = None, tolerance: float = SETTLED) -> Float:
@@ -88,12 +93,19 @@ def log_singular_values_by_lag(factors: Any, lags: Iterable[int] | None = None, 
     """
     matrices = checked_factors(factors)
     steps, size = matrices.shape[-3], matrices.shape[-1]
-    chosen = range(steps + 1) if lags is None else [whole("lag", lag, 0) for lag in lags]
-    if any(lag > steps for lag in chosen):
-        raise DataError(f"lags: expected whole numbers from 0 to {steps}, but there is {max(chosen)}")
+    chosen = range(steps + 1) if lags is None else _lags(lags, steps)
     absent = np.arange(steps) < steps - np.array(chosen, dtype=int)[:, None]
     padded = np.where(absent[..., None, None], np.eye(size), matrices[..., None, :, :, :])
     return log_singular_values(padded, tolerance)
+
+
+def _lags(lags: Any, steps: int) -> list[int]:
+    if isinstance(lags, str) or not isinstance(lags, Iterable):
+        raise DataError(f"lags: expected whole numbers from 0 to {steps}, but it is {lags!r:.80}")
+    chosen = [whole("lags: each", lag, 0, steps) for lag in lags]
+    if not chosen:
+        raise DataError(f"lags: expected at least one whole number from 0 to {steps}, but there is none")
+    return chosen
 
 
 def _turned_pass(factors: list[Float]) -> list[Float]:
@@ -113,8 +125,10 @@ def _turned_pass(factors: list[Float]) -> list[Float]:
 
 def _without_noise(triangle: Float, columns: Float) -> Float:
     """Put zero for what a column has of its own direction where that is no more than the rounding of the column."""
-    own = np.abs(np.diagonal(triangle, axis1=-2, axis2=-1))
-    noise = own <= NOISE * columns.shape[-1] * np.linalg.norm(columns, axis=-2)
+    exponent = np.frexp(np.abs(columns).max(axis=-2))[1]  # squares of what is scaled to one stay in range
+    own = np.ldexp(np.abs(np.diagonal(triangle, axis1=-2, axis2=-1)), -exponent)
+    norms = np.linalg.norm(np.ldexp(columns, -exponent[..., None, :]), axis=-2)
+    noise = own <= NOISE * columns.shape[-1] * norms
     return np.where(noise[..., None] & np.eye(columns.shape[-1], dtype=bool), 0.0, triangle)
 
 
@@ -138,7 +152,7 @@ def log_spectral_radius(factors: Any) -> Float:
     product, exponents = _scaled(product, exponents)
     with np.errstate(divide="ignore"):
         radii = np.log(np.abs(np.linalg.eigvals(product[..., 0, :, :])).max(axis=-1))
-    return np.asarray(radii + exponents[..., 0] * np.log(2.0))
+    return np.asarray(radii + exponents[..., 0] * LN2)
 
 
 def _scaled(product: Float, exponents: Any) -> tuple[Float, Any]:
@@ -160,13 +174,17 @@ def memory_length(log_norms: Any, share: float = 0.95) -> Any:
     """The least k such that the last k steps hold ``share`` of Σ_j ‖∂L/∂W^(j)‖, of the norms' logarithms (…, T).
 
     It is the effective memory of a parameter, whose norms are ``path_contributions(…).log_norms[W]``: a whole number,
-    or of several parameters or networks an array (…) of them. Errors: DataError for a share outside (0, 1], and
-    where every norm is zero.
+    or of several parameters or networks an array (…) of them. Errors: DataError for a share outside (0, 1], for what is
+    no logarithm of a norm (−∞ is that of zero), and where every norm is zero.
 
     >>> memory_length(np.log(0.5) * np.arange(100)[::-1], share=0.95)
     5
     """
-    if not 0 < share <= 1:
-        raise DataError(f"share: expected a number above 0 and up to 1, but it is {share!r:.80}")
-    lengths = np.argmax(shares_of_last(log_norms) >= share, axis=-1)
+    least, logs = numbers.share("share", share), np.asarray(as_real("log_norms", log_norms), dtype=np.float64)
+    if not logs.ndim or not logs.size:
+        raise DataError(f"log_norms: expected numbers (…, T), T from 1, but the shape is {logs.shape}")
+    if np.isnan(logs).any() or (logs == np.inf).any():
+        raise DataError("log_norms: expected logarithms of norms, finite or −∞, but one is "
+                        f"{'NaN' if np.isnan(logs).any() else '∞'}")
+    lengths = np.argmax(shares_of_last(logs) >= least, axis=-1)
     return lengths if lengths.ndim else int(lengths)

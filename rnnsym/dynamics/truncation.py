@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from rnnsym.calculus.unrolling import register
 from rnnsym.dynamics.numbers import whole
+from rnnsym.dynamics.scans import scale_to_one
 from rnnsym.dynamics.trajectories import follow
 from rnnsym.errors import DataError, DerivationError
 from rnnsym.model.expressions import t
 from rnnsym.model.networks import Network
+from rnnsym.numerics.arrays import as_floats
 from rnnsym.numerics.compilation import CompiledNetwork, compile_network
 from rnnsym.numerics.validation import Arguments, Given, validate
 
@@ -165,13 +167,14 @@ def truncation_bias(terms: Any) -> Float:
     >>> truncation_bias([[0.0], [1.0], [3.0]]).tolist()
     [1.0, 0.25, 0.0, 0.0]
     """
-    each = np.asarray(terms, dtype=np.float64)
-    if not each.ndim or not each.size or not np.isfinite(each).all():
-        raise DataError(f"terms: expected finite numbers (T, …), T from 1, but the shape is {each.shape}")
+    each = as_floats("terms", terms)
+    if not each.ndim or not each.size:
+        raise DataError(f"terms: expected numbers (T, …), T from 1, but the shape is {each.shape}")
     flat = each.reshape(len(each), -1)
     sums = np.cumsum(flat / (np.abs(flat).max() or 1.0), axis=0)
     left_out = np.concatenate([sums[::-1], np.zeros_like(sums[:1])])
-    norms = np.linalg.norm(left_out, axis=-1)
+    scaled, power = scale_to_one(left_out, axes=1)  # what is left where terms cancel may be far below them
+    norms = np.ldexp(np.linalg.norm(scaled, axis=-1), power)
     if not norms[0]:
         raise DataError("terms: the gradient is zero, so nothing can be said of a share of it")
     return np.asarray(norms / norms[0])

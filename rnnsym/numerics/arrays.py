@@ -14,8 +14,8 @@ from rnnsym.errors import DataError
 Float = NDArray[np.float64]
 
 
-def as_floats(name: str, value: Any) -> Float:
-    """Return ``value`` as a fresh, contiguous float64 array of finite numbers; DataError names what it is otherwise."""
+def as_real(name: str, value: Any) -> NDArray[Any]:
+    """Return ``value`` as an array of real numbers, itself where it is one; DataError names what it is otherwise."""
     if isinstance(value, np.ma.MaskedArray):
         raise DataError(f"{name}: expected an array without a mask: fill it, and give the steps that count as lengths")
     try:
@@ -24,6 +24,12 @@ def as_floats(name: str, value: Any) -> Float:
         raise DataError(f"{name}: expected an array of numbers, but this cannot be made into one ({error})") from None
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise DataError(f"{name}: expected real numbers of at most 64 bits, but the dtype is {array.dtype}")
+    return array
+
+
+def as_floats(name: str, value: Any) -> Float:
+    """Return ``value`` as a fresh, contiguous float64 array of finite numbers; DataError names what it is otherwise."""
+    array = as_real(name, value)
     floats = np.array(array, dtype=np.float64, order="C")
     if not np.isfinite(floats).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(floats))[0])

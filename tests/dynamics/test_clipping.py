@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from rnnsym.dynamics.clipping import clip_by_norm, clip_by_value, clip_each_by_norm, global_norm
-from rnnsym.errors import DataError
+from rnnsym.errors import DataError, NotFiniteError
 
 DIRECTION = 1e-12  # of a cosine: rounding of a few products and sums
 numbers = st.floats(-1e150, 1e150, allow_subnormal=False)
@@ -102,8 +102,40 @@ def test_huge_and_tiny_entries_neither_over_nor_underflow() -> None:
     assert global_norm([3e-200, 4e-200]) == pytest.approx(5e-200, rel=1e-15)
     assert np.allclose(clip_by_norm([3e200, 4e200], 1.0), [0.6, 0.8], rtol=1e-15)
     assert global_norm({}) == 0.0
-    with pytest.raises(DataError, match="above the largest float"):
+    with pytest.raises(NotFiniteError, match="above the largest float"):
         global_norm([1.7e308, 1.7e308])
+
+
+@pytest.mark.parametrize(("one", "threshold", "epsilon", "expected"), [
+    ([1e308, 5e307], 1e-20, 0.0, [8.94427190999916e-21, 4.47213595499958e-21]),
+    ([1e300, 5e299], 1e-22, 0.0, [8.94427190999916e-23, 4.47213595499958e-23]),
+    ([1.7e308], 1.0, 1.7e308, [0.5]),
+    ([1.7e308, 1.7e308], 1.0, 0.0, [math.sqrt(0.5)] * 2),
+    ([1.7e308, 1.7e308], 1.7e308, 0.0, [1.7e308 * math.sqrt(0.5)] * 2),
+    ([3e-310, 4e-310], 1e-310, 0.0, [0.6e-310, 0.8e-310]),
+    ([3e-310, 4e-310], 1e-310, 1.7e308, [0.0, 0.0]),
+    ([5e-324], 1.7e308, 0.0, [5e-324]),
+    ([1e308, 1e-20], 1e300, 0.0, [1e300, 1e-28]),
+])
+def test_any_threshold_is_reached_from_any_gradient(
+    one: list[float], threshold: float, epsilon: float, expected: list[float]
+) -> None:
+    clipped = clip_by_norm(one, threshold, epsilon)
+    assert np.allclose(clipped, expected, rtol=DIRECTION, atol=5e-324)
+    assert global_norm(clipped) <= threshold
+
+
+@given(st.lists(st.floats(-1e-320, 1e-320), min_size=1, max_size=30), st.floats(5e-324, 1e-321))
+def test_clipping_ends_among_the_smallest_floats(one: list[float], threshold: float) -> None:
+    """There nothing between two units of 5e-324 can be had: an entry is cut to the unit below."""
+    clipped = clip_by_norm(one, threshold)
+    assert global_norm(clipped) <= threshold
+    exact = np.ldexp(one, 1000) * min(1.0, threshold / max(global_norm(one), 5e-324))
+    assert (np.abs(np.ldexp(clipped, 1000) - exact) <= 2 * 2.0**-74).all()
+
+
+def test_nine_units_are_clipped_to_two() -> None:
+    assert global_norm(clip_by_norm(np.full(9, 5e-324), 1e-323)) <= 1e-323
 
 
 BAD: list[tuple[Callable[..., Any], tuple[Any, ...], str]] = [
@@ -114,6 +146,9 @@ BAD: list[tuple[Callable[..., Any], tuple[Any, ...], str]] = [
     (clip_by_value, ([float("nan")], 1.0), "gradient"),
     (clip_by_value, ([1.0], -1.0), "threshold"),
     (clip_each_by_norm, ({"W": ["a"]}, 1.0), "gradient of W"),
+    (clip_by_norm, ([1.0], True), "threshold"),
+    (clip_by_value, ([1.0], True), "threshold"),
+    (clip_by_norm, ([1.0], 1.0, np.array(True)), "epsilon"),
 ]
 
 
@@ -123,4 +158,4 @@ def test_bad_arguments_are_refused_by_name() -> None:
         with pytest.raises(DataError, match=words):
             function(*arguments)
         refused += 1
-    assert refused == len(BAD) == 7
+    assert refused == len(BAD) == 10

@@ -172,7 +172,10 @@ BAD: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (gaussian_product, (2, 3, 0)),
     (mean_field, (0.0,)), (mean_field, (1.0, -0.1)), (mean_field, (float("nan"),)), (mean_field, ("two",)),
     (forget_gate_product, (0.0, 0)), (forget_gate_product, (float("inf"), 3)), (latch_bias, ([1.0, 2.0],)),
-    (tanh_decay, (1.0, True)), (wall_rate, (0.0, 1.0)),
+    (tanh_decay, (1.0, True)), (wall_rate, (0.0, 1.0)), (mean_field, (1e200,)), (mean_field, (1e-170,)),
+    (mean_field, (1.0, 1e308)), (tanh_decay, (400.0, 5)), (gaussian_product, (10**400, 3)),
+    (gaussian_product, (3, 10**400)), (forget_gate_product, (0.0, 10**400)), (forget_gate_product, (-1e308, 10)),
+    (latch_bias, (10**400,)), (latches, (True, 0.0)), (wall_rate, (1.0, None)),
 ]
 
 
@@ -182,4 +185,25 @@ def test_bad_arguments_are_refused() -> None:
         with pytest.raises(DataError):
             function(*arguments)
         refused += 1
-    assert refused == len(BAD) == 13
+    assert refused == len(BAD) == 24
+
+
+@given(st.floats(1.0, 300.0).map(lambda power: 10.0**power))
+def test_a_large_weight_latches_at_any_smaller_bias(weight: float) -> None:
+    """w √(1 − 1/w) − artanh √(1 − 1/w) → w − ½ − ½ ln 4w."""
+    expected = weight - 0.5 - 0.5 * math.log(4 * weight)
+    assert math.isclose(latch_bias(weight), expected, rel_tol=2.0 / weight / weight + 1e-15)
+    assert latches(weight, 0.5 * weight)
+    assert not latches(weight, weight)
+
+
+@given(st.floats(1.0, 100.0))
+def test_the_bias_is_that_of_its_formula(weight: float) -> None:
+    root = math.sqrt(1 - 1 / weight)
+    assert math.isclose(latch_bias(weight), weight * root - math.atanh(root), rel_tol=1e-9, abs_tol=1e-15)
+
+
+def test_forms_hold_up_to_their_ends() -> None:
+    assert math.isclose(tanh_decay(350.0, 1), 4 * math.exp(-700.0), rel_tol=1e-12)
+    assert math.isclose(mean_field(1e-150).rate, math.log(1e-150), rel_tol=1e-12)
+    assert math.isclose(float(forget_gate_product(-1e307, 10)), -1e308, rel_tol=1e-12)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnsym.dynamics.optimisers import Adam, GradientDescent, Memory, Momentum, Optimiser
-from rnnsym.dynamics.schedules import Constant, Cosine, Exponential, Schedule, Steps, WarmUp
-from rnnsym.errors import DataError
+from rnnsym.dynamics.schedules import Constant, Cosine, Exponential, Schedule, Steps, WarmUp, laws
+from rnnsym.errors import DataError, NotFiniteError
 
 ROUNDING = 1e-12
 rules: dict[str, Optimiser] = {"descent": GradientDescent(), "momentum": Momentum(0.7), "adam": Adam()}
@@ -56,7 +56,7 @@ def test_adam_is_its_sums_written_out(seed: int, rate: float) -> None:
 
 @given(st.floats(-6, 6).map(lambda power: 10.0**power), st.floats(0.001, 1))
 def test_the_first_step_of_adam_does_not_see_the_size_of_the_gradient(size: float, rate: float) -> None:
-    (found,) = path(Adam(epsilon=1e-300), [np.array([size, -size, 3 * size])], rate)
+    (found,) = path(Adam(epsilon=1e-140), [np.array([size, -size, 3 * size])], rate)
     assert np.allclose(found, [-rate, rate, -rate], rtol=ROUNDING)
 
 
@@ -105,6 +105,52 @@ def test_a_memory_of_another_rule_is_refused() -> None:
         Adam().update({"w": np.ones(1)}, {"w": np.ones(1)}, 0.1, memory)
 
 
+def test_a_memory_that_no_run_can_have_is_refused_by_name() -> None:
+    ones, refused = {"w": np.ones(2)}, 0
+    for bad in (np.ones(3), np.ones((2, 2)), 1.0, [np.nan, 1.0], [np.inf, 1.0], ["a", "b"], None):
+        for rule, kinds in ((Momentum(), ("velocity",)), (Adam(), ("mean", "square"))):
+            for kind in kinds:
+                averages = {each: {"w": np.ones(2)} for each in kinds} | {kind: {"w": bad}}
+                with pytest.raises(DataError, match=f"memory: the {kind} of w"):
+                    rule.update(ones, ones, 0.1, Memory(3, averages))  # type: ignore[arg-type]
+                refused += 1
+    with pytest.raises(DataError, match="memory: the square of w has the entry -1"):
+        Adam().update(ones, ones, 0.1, Memory(3, {"mean": ones, "square": {"w": np.array([1.0, -1.0])}}))
+    for every in rules.values():
+        with pytest.raises(DataError, match="memory: expected a Memory"):
+            every.update(ones, ones, 0.1, None)  # type: ignore[arg-type]
+        refused += 1
+    for updates_, averages_ in ((-1, {}), (1.5, {}), ("x", {}), (1, None), (1, {"velocity": 5})):
+        with pytest.raises(DataError, match="memory"):
+            Memory(updates_, averages_)  # type: ignore[arg-type]
+        refused += 1
+    assert refused == 7 * 3 + 3 + 5
+
+
+@by_rule
+def test_an_update_that_overflows_is_refused_by_name(name: str) -> None:
+    largest = np.array([1.7e308])
+    for weight, g, rate in ((-largest, largest, 1.7e308), (np.zeros(1), largest, 1e308), (-largest, largest, 1.0)):
+        with pytest.raises(NotFiniteError, match=r"parameter w: .* above the largest float"):
+            rules[name].update({"w": weight}, {"w": g}, rate, Memory())
+
+
+def test_a_velocity_that_overflows_is_refused() -> None:
+    memory = Memory(1, {"velocity": {"w": np.array([1.7e308])}})
+    with pytest.raises(NotFiniteError, match="parameter w: its velocity"):
+        Momentum(0.9).update({"w": np.zeros(1)}, {"w": np.array([1.7e308])}, 0.0, memory)
+
+
+@given(st.floats(-150, 150).map(lambda power: 10.0**power))
+def test_adam_takes_no_step_of_zero_for_a_gradient_that_is_none(size: float) -> None:
+    """What it cannot square it refuses; the step of any other gradient is η g / (|g| + ε)."""
+    (found,) = path(Adam(), [np.array([size, -size, 2 * size])])
+    assert np.allclose(found, [-0.1 * size / (size + 1e-8), 0.1 * size / (size + 1e-8),
+                               -0.2 * size / (2 * size + 1e-8)], rtol=1e-9)
+    with pytest.raises(NotFiniteError, match="the square of its gradient"):
+        path(Adam(), [np.array([1e200, 0.0, 0.0])])
+
+
 updates = st.integers(0, 500)
 
 
@@ -150,6 +196,42 @@ def test_bad_settings_are_refused() -> None:
             make()
         refused += 1
     assert refused == len(BAD) == 15
+
+
+WRONG_KINDS: list[Callable[[], object]] = [
+    *(lambda one=one: Constant(one) for one in (True, "a", None, [0.1], math.nan, 10**400, 1j)),
+    *(lambda one=one: Cosine(1.0, 10, end=one) for one in ("a", None, [0.5], True, math.nan, -0.1, 1.1)),
+    *(lambda one=one: WarmUp(3, one) for one in (0.1, None, "cosine", Constant)),
+    *(lambda one=one, law=law: law(0.1, one) for law in laws.values() for one in ("a", None, 1.5, -1, True)),
+    *(lambda law=law: law(True, 10) for law in laws.values()),
+    lambda: Steps(0.1, True, 3), lambda: Steps(0.1, 0.5, True), lambda: Exponential(0.1, True),
+    lambda: Constant(1.0).rate(True),
+]
+
+
+def test_settings_of_other_kinds_are_refused() -> None:
+    refused = 0
+    for make in WRONG_KINDS:
+        with pytest.raises(DataError):
+            make()
+        refused += 1
+    assert refused == len(WRONG_KINDS) == 7 + 7 + 4 + 5 * len(laws) + len(laws) + 4
+
+
+@pytest.mark.parametrize(("schedule", "update"), [
+    (Exponential(1.0, 10.0), 10_000), (Steps(1.0, 10.0, 1), 10_000), (Exponential(1e300, 10.0), 20),
+    (Steps(1.0, 10, 1), 2**62), (Exponential(np.float64(1.0), np.float64(10.0)), 10_000),
+])
+def test_a_rate_that_overflows_is_refused(schedule: Schedule, update: int) -> None:
+    with pytest.raises(NotFiniteError, match="above the largest float: take a factor of at most 1"):
+        schedule.rate(update)
+
+
+def test_a_rate_is_not_lost_where_its_power_alone_is_no_float() -> None:
+    assert math.isclose(Exponential(1e-300, 10.0).rate(400), 1e100, rel_tol=1e-9)
+    assert math.isclose(Exponential(1e300, 0.1).rate(400), 1e-100, rel_tol=1e-9)
+    assert Exponential(1.0, 0.5).rate(10_000) == 0.0
+    assert math.isclose(WarmUp(9, Constant(1.7e308)).rate(8), 0.9 * 1.7e308, rel_tol=ROUNDING)
 
 
 def test_schedules_serve_as_one_kind() -> None:

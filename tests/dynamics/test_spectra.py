@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rnnsym.dynamics.spectra import log_singular_values, log_spectral_radius, lyapunov_spectrum, memory_length
+from rnnsym.dynamics.scans import log_product_norms
+from rnnsym.dynamics.spectra import (
+    log_singular_values,
+    log_singular_values_by_lag,
+    log_spectral_radius,
+    lyapunov_spectrum,
+    memory_length,
+)
 from rnnsym.errors import DataError
 
 ROUNDING = 1e-9  # of a logarithm: some thousand operations of 1e-16, and what the iteration leaves
@@ -116,6 +124,74 @@ def test_a_geometric_memory_has_the_length_of_its_sum(ratio: float, share: float
     exact = math.log(1 - share) / math.log(ratio)
     assume(abs(exact - round(exact)) > 1e-6)  # else rounding decides
     assert memory_length(logs, share) == math.ceil(exact)
+
+
+EXTREME = [np.diag([1e200]), np.diag([1e160, 1.0]), np.diag([1.7e308, 1e-300]), np.diag([1e308, 1e-308]),
+           np.diag([5e-324, 1e-310]), np.diag([1e-170, 1e170, 1.0])]
+
+
+@pytest.mark.parametrize("matrix", EXTREME, ids=lambda one: str(np.diag(one)))
+@given(steps=st.integers(1, 6))
+def test_entries_at_the_ends_of_the_floats_keep_their_logarithms(matrix: Any, steps: int) -> None:
+    factors = np.tile(matrix, (steps, 1, 1))
+    expected = np.sort(np.log(np.diag(matrix)))[::-1]
+    assert np.allclose(log_singular_values(factors), steps * expected, rtol=ROUNDING)
+    assert np.allclose(log_singular_values_by_lag(factors), np.arange(steps + 1)[:, None] * expected, rtol=ROUNDING)
+    assert np.allclose(lyapunov_spectrum(factors), expected, rtol=ROUNDING)
+    assert math.isclose(float(log_spectral_radius(factors)), steps * expected[0], rel_tol=ROUNDING)
+
+
+@given(lengths, sizes, seeds, st.sampled_from([-1000, 900, 1015]))
+def test_a_power_of_two_moves_every_logarithm_by_as_much(steps: int, n: int, seed: int, power: int) -> None:
+    factors = gaussian(steps, n, seed)
+    moved = np.ldexp(factors, power)
+    for function, times in ((log_singular_values, steps), (lyapunov_spectrum, 1), (log_spectral_radius, steps)):
+        assert np.allclose(function(moved), function(factors) + times * power * math.log(2.0), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1.7e308, 5e-324])
+def test_products_of_the_largest_and_the_smallest_floats_are_not_lost(size: float) -> None:
+    factors = np.full((5, 2, 2), size)
+    expected = 5 * (math.log(size) + math.log(2.0))  # a matrix of ones has the singular values 2 and 0
+    values = log_singular_values(factors)
+    assert math.isclose(values[0], expected, rel_tol=ROUNDING)
+    assert values[1] == -math.inf
+    full = np.full((5, 2, 2), size) * np.array([[1, 1], [1, -1]])  # √2 times an orthogonal matrix
+    assert np.allclose(lyapunov_spectrum(full), math.log(size) + math.log(2.0) / 2, rtol=ROUNDING)
+
+
+NO_FACTORS = [np.ones((3, 2, 2)) * 1j, "abc", [[[1.0], [2.0, 3.0]]], [[[10**400]]], [[["a"]]], None,
+              np.ma.masked_array(np.ones((3, 2, 2)))]
+
+
+def test_factors_that_are_no_real_numbers_are_refused_by_name() -> None:
+    refused = 0
+    for bad in NO_FACTORS:
+        for function in (log_singular_values, log_singular_values_by_lag, lyapunov_spectrum, log_spectral_radius,
+                         log_product_norms):
+            with pytest.raises(DataError, match="factors"):
+                function(bad)
+            refused += 1
+    assert refused == 5 * len(NO_FACTORS) == 35
+
+
+BAD: list[tuple[Callable[..., Any], tuple[Any, ...], str]] = [
+    *((lyapunov_spectrum, (np.ones((3, 1, 1)), first), "first") for first in (0.5, "a", None, True, -1, 3)),
+    *((log_singular_values, (np.ones((3, 1, 1)), tolerance), "tolerance") for tolerance in (-1.0, math.nan, "a", None)),
+    *((log_singular_values, (np.ones((3, 1, 1)), 0.0, passes), "passes") for passes in (0, -1, 1.5, "a", None)),
+    *((log_singular_values_by_lag, (np.ones((3, 1, 1)), lags), "lags") for lags in ([], 5, "12", ["a"], [4], [True])),
+    *((memory_length, (logs,), "log_norms") for logs in (5.0, ["a"], [], [0.0, math.nan], [0.0, math.inf], [1j], None)),
+    *((memory_length, ([0.0], share), "share") for share in (0.0, 1.1, math.nan, "a", None, True, [0.5])),
+]
+
+
+def test_bad_settings_are_refused_by_name() -> None:
+    refused = 0
+    for function, arguments, name in BAD:
+        with pytest.raises(DataError, match=name):
+            function(*arguments)
+        refused += 1
+    assert refused == len(BAD) == 35
 
 
 def test_bad_arguments_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -192,14 +193,22 @@ def test_bad_arguments_are_refused_by_name() -> None:
         (lambda: Truncated(mean, 2).value_and_grad(parameters, inputs, targets, None, [4, 3]), "over_steps='sum'"),
         (lambda: Truncated(mean, 2).value_and_grad(parameters, inputs[..., :1], targets), "inputs"),
         (lambda: truncation_bias([]), "terms"), (lambda: truncation_bias([[np.nan]]), "terms"),
-        (lambda: truncation_bias(np.zeros((3, 2))), "zero"),
+        (lambda: truncation_bias(np.zeros((3, 2))), "zero"), (lambda: truncation_bias("a"), "terms"),
+        (lambda: truncation_bias([[1.0], [1.0, 2.0]]), "terms"), (lambda: truncation_bias([1j]), "terms"),
+        (lambda: truncation_bias(5.0), "terms"), (lambda: truncation_bias([10**400]), "terms"),
     ]
     refused = 0
     for call, words in calls:
         with pytest.raises(DataError, match=words):
             call()
         refused += 1
-    assert refused == len(calls) == 10
+    assert refused == len(calls) == 15
+
+
+def test_the_bias_of_terms_at_the_ends_of_the_floats() -> None:
+    for size in (1.0, 1.7e308, 1e-307):
+        assert np.allclose(truncation_bias(size * np.array([[0.5, -0.5], [0.5, 0.5]])), [1.0, math.sqrt(0.5), 0.0])
+    assert truncation_bias([[1.0], [-1.0], [1e-200]]).tolist() == [1.0, 0.0, 1e200, 0.0]
 
 
 TASK = network("simple", "many-to-many")
