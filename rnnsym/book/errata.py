@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import rnnsym
 from rnnsym.book.parts import Exhibit, Listing
 from rnnsym.errors import CheckError
+from rnnsym.writing.plain import RAISED
 
 POWER = re.compile(r"\^(-?\d+)")
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 HOW_TO_READ = (
     "Each formula is stated as a claim, rnnsym.check_claim. It is refuted by numbers at which ball arithmetic "
     "separates its two sides; the corrected one is proved as its entry says. In a claim, total is the total "

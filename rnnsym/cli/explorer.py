@@ -9,11 +9,11 @@ from html import escape
 from importlib.resources import files
 
 from rnnsym.dynamics.explorations import USUAL_RADIUS, WIDEST, Exploration
+from rnnsym.writing.plain import RAISED
 
 WIDTH, HEIGHT = 640, 320
 LEFT, RIGHT, TOP, BOTTOM = 64, 620, 16, 270
 EVERY = 5  # decades between two lines
-DIGITS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 STYLE = """
 #explorer svg { max-width: 100%; height: auto; }
 #explorer text { fill: currentColor; font: 15px system-ui, sans-serif; }
@@ -105,7 +105,7 @@ def _grid(frame: _Frame) -> list[str]:
     lines = []
     for decade in range(int(frame.low), int(frame.high) + 1, EVERY):
         height, kind = frame.y(decade), "rule" if decade else "zero"
-        label = f"10{str(decade).translate(DIGITS)}" if decade else "1"
+        label = f"10{str(decade).translate(RAISED)}" if decade else "1"
         lines.append(f'<line x1="{LEFT}" x2="{RIGHT}" y1="{height:.1f}" y2="{height:.1f}" class="{kind}"></line>'
                      f'<text x="{LEFT - 8}" y="{height + 4:.1f}" text-anchor="end">{label}</text>')
     for part in range(5):
@@ -128,7 +128,7 @@ def _power(value: float) -> str:
     """Return ten to a power as 2.0 · 10⁻⁶."""
     hundredths = round(value, 2)  # as the script reads it
     exponent = math.floor(hundredths)
-    return f"{10 ** (hundredths - exponent):.1f} · 10{str(exponent).translate(DIGITS)}"
+    return f"{10 ** (hundredths - exponent):.1f} · 10{str(exponent).translate(RAISED)}"
 
 
 def _data(found: Exploration) -> str:

@@ -17,9 +17,9 @@ from rnnsym.dynamics.unrolled_scene import Scene
 from rnnsym.dynamics.unrolled_texts import DOTS
 from rnnsym.dynamics.variants import Function
 from rnnsym.model.networks import Network
+from rnnsym.writing.plain import RAISED
 
 ORDINARY = 2  # decades from 1 up to which a number is written out
-_raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 ARROWS = {
     "recurrent": "arrows carry {states} from a step to the next",
     "skip": "arcs reach over several steps",
@@ -127,7 +127,7 @@ def power(log: float) -> str:
     decades = log / np.log(10)
     if abs(decades) < ORDINARY:
         return f"{np.exp(log):.2g}"
-    return f"10{str(round(decades)).translate(_raised)}"
+    return f"10{str(round(decades)).translate(RAISED)}"
 
 
 def _percent(share: float) -> str:

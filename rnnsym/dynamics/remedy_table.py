@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 
 from rnnsym.dynamics.lessons import LAGS
 from rnnsym.dynamics.remedies import BASELINE, TASKS, Decades, Effect, middle
+from rnnsym.writing.plain import RAISED
 
 HEAD = ("remedy", "claimed to help", "∂s₁₀₀/∂s₀ at the start", f"longest lag learnt: {', '.join(TASKS)}", "measured")
 NONE = "none: tanh, Glorot's start, clipped, η = 0.003"
-DIGITS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def remedy_table(found: Iterable[Effect]) -> str:
@@ -48,7 +48,7 @@ def power_of_ten(decade: float) -> str:
     if text in ("0.0", "-0.0"):
         return "1"
     whole, tenths = text.split(".")
-    return f"10{whole.translate(DIGITS)}" + ("" if tenths == "0" else f"˙{tenths.translate(DIGITS)}")
+    return f"10{whole.translate(RAISED)}" + ("" if tenths == "0" else f"˙{tenths.translate(RAISED)}")
 
 
 def _lags(lags: Mapping[str, tuple[int, ...]]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rnnsym.writing import boxes as bx
 
-_raised = dict(zip("0123456789+−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", strict=True))
+RAISED = str.maketrans("0123456789+−-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")  # signs as exponents: text.translate(RAISED)
 _spaced = {"=", ":=", "←", "+", "−", "⊙", "·", "×", "/", ">", "<", "≥", "≤", "≈", "⇒"}
 
 
@@ -83,8 +83,8 @@ def _script(box: bx.Script) -> str:
     above = _compact(box.above)
     if above == "ᵀ":
         return text + above
-    if all(sign in _raised for sign in above):
-        return text + "".join(_raised[sign] for sign in above)
+    if all(ord(sign) in RAISED for sign in above):
+        return text + above.translate(RAISED)
     return text + (f"^{above}" if len(above) == 1 else f"^{{{above}}}")
 
 

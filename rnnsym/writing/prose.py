@@ -10,8 +10,7 @@ from rnnsym.model.expressions import Expression
 from rnnsym.writing.boxes import COMMA, Box, Glyph, words
 from rnnsym.writing.derivation import Cell, Check, Derivation, Section, Step, Table
 from rnnsym.writing.layout import Style, join, lay_out
-
-_raised = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+from rnnsym.writing.plain import RAISED
 
 
 def rich_text(text: str, plain_part: Callable[[str], str], name_part: Callable[[str], str]) -> str:
@@ -51,7 +50,7 @@ def witness_text(check: Check) -> str:
 
 def raised_powers(text: str) -> str:
     """Return words with their powers raised and their differences kept on one line: 2¹²⁷ − 1."""
-    raised = re.sub(r"\^(\d+)", lambda match: match[1].translate(_raised), text)
+    raised = re.sub(r"\^(\d+)", lambda match: match[1].translate(RAISED), text)
     return raised.replace(" − ", "\N{NO-BREAK SPACE}−\N{NO-BREAK SPACE}")
 
 
