@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +69,19 @@ def save_course(course: Course, path: Path, settings: str) -> None:
             Path(name).unlink(missing_ok=True)
 
 
+def _is_whole(arrays: Mapping[str, Any]) -> bool:
+    """Whether all entries are there, and as many losses and norms as updates."""
+    if not {"settings", "diverged", "updates", "losses", "norms"} <= set(arrays):
+        return False
+    updates, losses, norms = (arrays[name] for name in ("updates", "losses", "norms"))
+    parameters = {key.removeprefix("parameters/"): value.shape for key, value in arrays.items()
+                  if key.startswith("parameters/")}
+    memory = [(key.split("/", 2)[-1], value.shape) for key, value in arrays.items() if key.startswith("memory/")]
+    return bool(updates.shape == () and updates.dtype.kind in "iu" and losses.shape == norms.shape == (int(updates),)
+                and losses.dtype == norms.dtype == np.float64
+                and all(parameters.get(name) == shape for name, shape in memory))
+
+
 def load_course(path: Path, settings: str) -> Course:
     """Read a course that ``save_course`` wrote, bit for bit.
 
@@ -76,10 +90,11 @@ def load_course(path: Path, settings: str) -> Course:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             arrays = {name: found[name] for name in found.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, EOFError, NotImplementedError, KeyError, zipfile.BadZipFile,
+            zlib.error) as error:
         raise DataError(f"{path}: cannot be read as a course ({error}); remove it to start anew") from None
-    if str(arrays.get("format", "")) != FORMAT:
-        raise DataError(f"{path}: is no course of a training run; remove it to start anew")
+    if str(arrays.get("format", "")) != FORMAT or not _is_whole(arrays):
+        raise DataError(f"{path}: is no course of a training run, or is damaged; remove it to start anew")
     if str(arrays["settings"]) != settings:
         raise DataError(f"{path}: belongs to a run with other settings ({arrays['settings']}), not to this one "
                         f"({settings}); remove it to start anew, or name another file")

@@ -7,6 +7,7 @@ same numbers up to the rounding of another machine's products.
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -131,7 +132,9 @@ def _judged(run: Run, data: Data, compiled: CompiledNetwork, course: Course) -> 
 
 
 def _stretches(values: NDArray[np.float64], summary: Callable[[Any], Any]) -> tuple[float, ...]:
-    """Summarise equal stretches of a curve, at most ``POINTS`` of them."""
+    """Summarise equal stretches of a curve, at most ``POINTS`` of them; of none, nothing."""
+    if not len(values):
+        return ()
     return _rounded(summary(one) for one in np.array_split(values, min(POINTS, len(values))) if len(one))
 
 
@@ -166,15 +169,21 @@ def perform_all(
     """
     wanted, known = tuple(runs), read_results(path)
     found = {run: known[run] for run in wanted if run in known}
-    course = path.with_suffix(".npz")
     for run in wanted:
+        course = _course_of(run, path)
         if run in found:
+            course.unlink(missing_ok=True)  # of a run that was cut off between its row and this
             continue
         found[run] = perform(run, course, None if progress is None else _told(progress, run))
         write_rows((asdict(found[one]) for one in wanted if one in found), path)
         course.unlink(missing_ok=True)
     write_rows((asdict(found[one]) for one in wanted), path)
     return found
+
+
+def _course_of(run: Run, path: Path) -> Path:
+    """Return where a run in progress is kept: beside the table, under a name of the run's own."""
+    return path.with_name(f"{path.stem}-{hashlib.sha256(run.name.encode()).hexdigest()[:8]}.npz")
 
 
 def _told(progress: Callable[[Run, int, int], None], run: Run) -> Progress:

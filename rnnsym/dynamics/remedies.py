@@ -18,6 +18,7 @@ from rnnsym.dynamics.products import gradient_products
 from rnnsym.dynamics.result_tables import read_rows, write_rows
 from rnnsym.dynamics.studies import order_statistics
 from rnnsym.dynamics.tasks import task
+from rnnsym.errors import DataError
 from rnnsym.model.cells import cells
 
 STEPS, UNITS, COUNT = 100, 32, 20
@@ -154,11 +155,24 @@ def write_starts(path: Path = TABLE) -> None:
 def effects(gradients: Mapping[str, Decades], outcomes: Iterable[Outcome]) -> tuple[Effect, ...]:
     """Return what each remedy does, from the tables of starts and of lessons."""
     found = tuple(outcomes)
+    _refuse_gaps(gradients, found)
     lags = {learner: {task: _seeds_lags(found, task, learner) for task in TASKS} for learner in learners()}
     return tuple(
         Effect(one, gradients[one.learner], gradients[one.without], lags[one.learner], lags[one.without])
         for one in remedies.values()
     )
+
+
+def _refuse_gaps(gradients: Mapping[str, Decades], outcomes: tuple[Outcome, ...]) -> None:
+    missing = [name for name in learners() if name not in gradients]
+    if missing:
+        raise DataError(f"the table of starts lacks {', '.join(missing)}: measure them with write_starts")
+    trained = {(one.lesson.task, one.lesson.cell, one.lesson.seed) for one in outcomes}
+    lacking = [f"{task}/{name}, seed {seed}" for task in TASKS for name in learners() for seed in range(SEEDS)
+               if (task, name, seed) not in trained]
+    if lacking:
+        raise DataError(f"the table of lessons lacks {len(lacking)} learners, the first is {lacking[0]}: train them "
+                        "with rnnsym figures remedies --train")
 
 
 def _seeds_lags(outcomes: tuple[Outcome, ...], task: str, learner: str) -> tuple[int, ...]:

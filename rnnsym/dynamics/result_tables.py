@@ -19,7 +19,7 @@ def read_rows(path: Path, row: Callable[[Mapping[str, Any]], Row]) -> list[Row]:
         return [row(one) for one in json.loads(path.read_text(encoding="utf-8"))]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise DataError(f"{path}: is no table of outcomes ({error}); remove it to train anew") from None
 
 

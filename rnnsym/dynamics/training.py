@@ -14,11 +14,11 @@ import numpy as np
 from rnnsym.dynamics.batches import Batch, Batches
 from rnnsym.dynamics.clipping import clip_by_norm, clip_by_value, global_norm
 from rnnsym.dynamics.courses import Course, load_course, save_course
-from rnnsym.dynamics.numbers import whole
+from rnnsym.dynamics.numbers import positive, whole
 from rnnsym.dynamics.optimisers import Adam, Optimiser
 from rnnsym.dynamics.schedules import Constant, Schedule
 from rnnsym.dynamics.truncation import Truncated
-from rnnsym.errors import NotFiniteError
+from rnnsym.errors import DataError, NotFiniteError, OutputError
 from rnnsym.model.networks import Network
 from rnnsym.numerics.compilation import CompiledNetwork, compile_network
 
@@ -48,6 +48,13 @@ class Training:
         whole("save_every", self.save_every, 1)
         if self.truncate is not None:
             whole("truncate", self.truncate, 1)
+        for name in ("clip_norm", "clip_value"):
+            if getattr(self, name) is not None:
+                positive(name, getattr(self, name))
+        for name, method in (("optimiser", "update"), ("schedule", "rate")):
+            if not callable(getattr(getattr(self, name), method, None)):
+                raise DataError(f"{name}: expected one with a method {method}(…), of rnnsym.dynamics.{name}s, but it "
+                                f"is {getattr(self, name)!r:.80}")
 
     def gradients_of(self, run: CompiledNetwork) -> CompiledNetwork | Truncated:
         """Return what gives the gradients of a compiled network."""
@@ -89,10 +96,13 @@ def train(
     True
     """
     run = network if isinstance(network, CompiledNetwork) else compile_network(network)
+    _refuse_what_is_none(parameters, batches, course)
     settings = _settings(run.network, parameters, batches, training)
     found = Course(dict(parameters)) if course is None or not course.exists() else load_course(course, settings)
     _fits(run, found, batches.batch(0))
     done, descended = found, training.gradients_of(run)
+    if until is not None and done.updates and until(done):  # it was cut off between its last save and its end
+        return done
     while done.updates < training.updates and not done.diverged:
         stop = min(training.updates, done.updates + training.save_every)
         done = _stretch(descended, done, batches, training, stop, progress)
@@ -103,15 +113,37 @@ def train(
     return done
 
 
+def _refuse_what_is_none(parameters: Any, batches: Any, course: Any) -> None:
+    if not isinstance(parameters, Mapping):
+        raise DataError(f"parameters: expected a dict of name to array, but it is {parameters!r:.80}")
+    if not callable(getattr(batches, "batch", None)):
+        raise DataError("batches: expected a source of batches, such as rnnsym.dynamics.batches.Shuffled(Batch(inputs, "
+                        f"targets), size), but it is {batches!r:.80}")
+    if course is not None and not isinstance(course, Path):
+        raise DataError(f"course: expected a pathlib.Path, but it is {course!r:.80}")
+    if course is not None and not course.parent.is_dir():
+        raise OutputError(f"{course}: the course cannot be written (there is no folder {course.parent}); make it first")
+
+
 def _settings(network: Network, parameters: Mapping[str, Any], batches: Batches, training: Training) -> str:
-    """Describe a run: its network and rules in words, where it starts and its first batch by what they hash to."""
-    first, digest = batches.batch(0), hashlib.sha256()
-    for one in (*(parameters[name] for name in sorted(parameters)), first.inputs, first.targets):
+    """Describe a run: its kind and rules in words, its equations, where it starts and its data by what they hash to."""
+    digest = hashlib.sha256(repr((
+        network.cell.text, network.readout, network.over_steps, network.feed, network.bidirectional,
+        network.teacher_forcing, None if network.decoder is None else network.decoder.text)).encode())
+    batch = [batches.batch(update) for update in _seen(batches, training)]
+    arrays = [array for one in batch for array in (one.inputs, one.targets, one.lengths) if array is not None]
+    for one in (*(parameters[name] for name in sorted(parameters)), *arrays):
         array = np.ascontiguousarray(one)
         digest.update(f"{array.dtype} {array.shape}".encode() + array.tobytes())
     size, seed = (getattr(batches, name, "?") for name in ("size", "seed"))
     return (f"{network.cell.name}, {network.topology}, {network.loss}; {training}; {type(batches).__name__} of {size}, "
             f"seed {seed}; data and start {digest.hexdigest()[:16]}")
+
+
+def _seen(batches: Batches, training: Training) -> list[int]:
+    """Return the updates whose batches tell the data: an epoch, or of what is drawn without end some."""
+    last = max(0, training.updates - 1)
+    return sorted({min(last, update) for update in (*range(getattr(batches, "an_epoch", 3)), last)})
 
 
 def _fits(run: CompiledNetwork, found: Course, batch: Batch) -> None:
@@ -133,14 +165,15 @@ def _stretch(
             loss, gradients = run.value_and_grad(weights, batch.inputs, batch.targets, lengths=batch.lengths)
             norm = global_norm(gradients)
             fault = _too_large(loss, loss if first is None else first)
+            if not fault:
+                weights, memory = training.optimiser.update(weights, training.clipped(gradients),
+                                                            training.schedule.rate(update), memory)
         except NotFiniteError as error:
             fault = str(error)
         if fault:
             fault = f"update {update}: {fault}"
             break
         first = loss if first is None else first
-        weights, memory = training.optimiser.update(weights, training.clipped(gradients),
-                                                    training.schedule.rate(update), memory)
         losses.append(loss)
         norms.append(norm)
         if progress is not None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from rnnsym.dynamics.characters import Characters
 from rnnsym.dynamics.data_sources import characters_of, data_of, sources
 from rnnsym.dynamics.experiment_table import CLIPPED, Experiment, experiment, experiments
-from rnnsym.dynamics.experiments import Result, Run, perform, perform_all, read_results, rules
+from rnnsym.dynamics.experiments import Result, Run, _course_of, perform, perform_all, read_results, rules
 from rnnsym.dynamics.schedules import laws
 from rnnsym.errors import DataError, OutputError
 
@@ -94,15 +94,39 @@ def test_a_killed_training_goes_on_to_the_identical_table(tmp_path: Path) -> Non
 
     with pytest.raises(KeyboardInterrupt):
         perform_all(SHORT, cut, kill)
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["cut.json", "cut.npz", "whole.json"]
+    left = [_course_of(SHORT[1], cut).name, "cut.json", "whole.json"]
+    assert [path.name for path in sorted(tmp_path.iterdir())] == left
     assert list(read_results(cut)) == [SHORT[0]]
     perform_all(SHORT, cut, lambda run, done, total: seen.update([run.name]))
     assert cut.read_bytes() == whole.read_bytes()
-    assert not cut.with_suffix(".npz").exists()
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["cut.json", "whole.json"]
     assert seen == {SHORT[0].name: 120, SHORT[1].name: 110 + 30}, "it went on from update 100, and with one run only"
     before = dict(seen)
     perform_all(SHORT, cut, lambda run, done, total: seen.update([run.name]))
     assert seen == before, "nothing was left to train"
+
+
+def test_a_course_left_by_a_run_that_is_in_the_table_stands_in_nobody_s_way(tmp_path: Path) -> None:
+    table = tmp_path / "table.json"
+    whole = perform_all(SHORT, tmp_path / "whole.json")
+    perform_all(SHORT[:1], table)
+    perform(replace(SHORT[0], updates=50), _course_of(SHORT[0], table))  # as if it had been cut off before its end
+    assert perform_all(SHORT, table) == whole
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["table.json", "whole.json"]
+
+
+def test_a_run_without_updates_is_a_result() -> None:
+    assert perform(replace(SHORT[0], updates=0)).losses == ()
+
+
+def test_a_damaged_row_is_refused_and_no_traceback(tmp_path: Path) -> None:
+    one, path, refused = Experiment("short", "two short runs", SHORT), tmp_path / "short.json", 0
+    for text in ('[{"run": {"data": [1]}}]', "[" * 100_000, '[{"run": 5}]', "[[]]", '{"a": 1}'):
+        path.write_text(text)
+        with pytest.raises(DataError, match="is no table of outcomes"):
+            one.train(path)
+        refused += 1
+    assert refused == 5
 
 
 def test_a_table_that_lacks_runs_or_is_none_is_refused(tmp_path: Path) -> None:

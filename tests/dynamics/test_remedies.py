@@ -26,6 +26,7 @@ from rnnsym.dynamics.remedies import (
     write_starts,
 )
 from rnnsym.dynamics.remedy_table import power_of_ten, remedy_table
+from rnnsym.errors import DataError
 from rnnsym.model.networks import Network
 
 README = Path(__file__).parents[2] / "README.md"
@@ -101,6 +102,14 @@ def test_each_seed_is_compared_with_itself() -> None:
     assert [dict(one.lags) for one in found] == [{TASKS[0]: (10, 10, 0), TASKS[1]: (10, 0, 0)}] * len(remedies)
     assert [middle(lags) for lags in found[0].lags.values()] == [LAGS[0], 0]
     assert {one.verdict for one in found} == {"not borne out"}
+
+
+def test_tables_with_gaps_are_refused() -> None:
+    every = read_starts()
+    with pytest.raises(DataError, match="the table of lessons lacks 96 learners, the first is adding/simple, seed 0"):
+        effects(every, [])
+    with pytest.raises(DataError, match="the table of starts lacks simple, relu"):
+        effects({}, read_outcomes().values())
 
 
 def test_powers_are_printed_as_powers() -> None:
