@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnsym.dynamics import numbers
 from rnnsym.dynamics.connections import Connection, connections, forget_biases
 from rnnsym.dynamics.draws import recurrent_weights
 from rnnsym.errors import DataError
 from rnnsym.model.networks import Network
-from rnnsym.numerics.arrays import as_floats
 
 Float = NDArray[np.float64]
 Draw = Callable[[Connection, np.random.Generator], Float]
@@ -115,7 +115,7 @@ def initialise(
     >>> parameters["b_f"], parameters["b_i"]
     (array([1., 1., 1.]), array([0., 0., 0.]))
     """
-    entry, start = _scheme(scheme), _whole("seed", seed, 0)
+    entry, start = _scheme(scheme), numbers.seed(seed)
     found = {}
     recurrent = _recurrent(network, entry)
     for name, one in connections(network, _sizes(sizes), recurrent).items():
@@ -137,7 +137,7 @@ def initialise_state(
     """
     if scheme not in ("zeros", "small_random"):
         raise DataError(f"scheme: a state starts by zeros or small_random, not {scheme!r:.80}")
-    rows, start = _whole("batch", batch, 1), _whole("seed", seed, 0)
+    rows, start = numbers.whole("batch", batch, 1), numbers.seed(seed)
     values = network.size_values(**_sizes(sizes))
     found = {}
     for state in network.states:
@@ -178,8 +178,8 @@ def _forget_values(network: Network, given: Any) -> dict[str, float]:
         for name in given:
             if name not in biases:
                 raise DataError(f"forget_bias: {name!r:.80} is no bias; the biases are {', '.join(biases) or 'none'}")
-        return {name: _number(f"forget_bias {name}", value) for name, value in given.items()}
-    value = _number("forget_bias", given)
+        return {name: numbers.number(f"forget_bias {name}", value) for name, value in given.items()}
+    value = numbers.number("forget_bias", given)
     return dict.fromkeys(forget_biases(network), value)
 
 
@@ -187,16 +187,3 @@ def _sizes(sizes: Any) -> dict[str, int]:
     if not isinstance(sizes, Mapping):
         raise DataError(f"sizes: expected a dict such as {{'d': 5, 'n': 3, 'k': 1}}, but it is {sizes!r:.80}")
     return dict(sizes)
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise DataError(f"{name}: expected a whole number from {least}, but it is {value!r:.80}")
-    return int(value)
-
-
-def _number(name: str, value: Any) -> float:
-    array = as_floats(name, value)
-    if array.ndim:
-        raise DataError(f"{name}: expected a number, but it is {value!r:.80}")
-    return float(array)
