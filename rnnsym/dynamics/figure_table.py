@@ -19,6 +19,7 @@ from rnnsym.dynamics.lessons import train_all
 from rnnsym.dynamics.path_diagrams import gradient_path_figure
 from rnnsym.dynamics.phase_plot import phase_figure
 from rnnsym.dynamics.plots import gradient_product_figure, path_contribution_figure
+from rnnsym.dynamics.remedies import train_remedies
 from rnnsym.dynamics.remedy_plot import lag_figure, remedy_figure
 from rnnsym.dynamics.spectrum_plot import initial_spectrum_figure
 from rnnsym.dynamics.transient_plot import transient_figure
@@ -125,7 +126,7 @@ figures: Mapping[str, FigureEntry] = MappingProxyType({
                     lambda network, seed: transient_figure(), of_network=False),
         FigureEntry("remedies", "What each remedy makes of the gradient over 100 steps, and the longest lag learnt",
                     lambda network, seed: remedy_figure(), of_network=False,
-                    trained=Trained(train_all, remedy_figure)),
+                    trained=Trained(train_remedies, remedy_figure)),
         FigureEntry("lags", "Which cell still learns at which lag, on three tasks",
                     lambda network, seed: lag_figure(), of_network=False,
                     trained=Trained(train_all, lag_figure)),

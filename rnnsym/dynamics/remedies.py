@@ -13,7 +13,8 @@ from types import MappingProxyType
 import numpy as np
 
 from rnnsym.dynamics.initialisation import initialise
-from rnnsym.dynamics.lessons import CLIMBED, SEEDS, Outcome, longest_lag, starts
+from rnnsym.dynamics.lessons import CLIMBED, SEEDS, Outcome, Told, longest_lag, starts, train_all
+from rnnsym.dynamics.lessons import TABLE as LESSONS
 from rnnsym.dynamics.products import gradient_products
 from rnnsym.dynamics.result_tables import read_rows, write_rows
 from rnnsym.dynamics.studies import order_statistics
@@ -150,6 +151,17 @@ def write_starts(path: Path = TABLE) -> None:
     """Measure every learner's start and write the table, whole or not at all."""
     rows = [{"learner": name, **vars(measure_start(name))} for name in learners()]
     write_rows(rows, path)
+
+
+def starts_beside(lessons: Path) -> Path:
+    """Return where the starts stand that belong to a table of lessons: the package's own, or beside it."""
+    return TABLE if lessons == LESSONS else lessons.with_name(f"{lessons.stem}-starts.json")
+
+
+def train_remedies(lessons: Path, progress: Told) -> None:
+    """Measure every start and train every lesson anew, into a table and one beside it."""
+    write_starts(starts_beside(lessons))
+    train_all(lessons, progress)
 
 
 def effects(gradients: Mapping[str, Decades], outcomes: Iterable[Outcome]) -> tuple[Effect, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnsym.dynamics.lessons import CELLS, LAGS, TABLE, Outcome, longest_lag, read_outcomes
-from rnnsym.dynamics.remedies import STEPS, TASKS, UNITS, Decades, learners, read_starts
+from rnnsym.dynamics.remedies import STEPS, TASKS, UNITS, Decades, learners, read_starts, starts_beside
 from rnnsym.dynamics.style import FONT_POINTS, GREY, PALETTE, freeze_layout, style
 from rnnsym.dynamics.tasks import tasks
 
@@ -80,7 +80,7 @@ def remedy_figure(table: Path = TABLE) -> Figure:
     """The gradient over 100 steps at the start, by learner, beside the longest lags that it learns."""
     from matplotlib.figure import Figure
 
-    starts, outcomes = read_starts(), tuple(read_outcomes(table).values())
+    starts, outcomes = read_starts(starts_beside(table)), tuple(read_outcomes(table).values())
     order = sorted(learners(), key=lambda name: -starts[name].middle)
     with style():
         figure = Figure(figsize=(9.4, 5.6), layout="constrained")

@@ -10,9 +10,11 @@ import pytest
 
 import rnnsym
 from rnnsym.dynamics.lessons import LAGS, SEEDS, Lesson, Outcome, climb, read_outcomes, starts
+from rnnsym.dynamics.lessons import TABLE as LESSONS
 from rnnsym.dynamics.own_remedies import own_effects
 from rnnsym.dynamics.remedies import (
     BASELINE,
+    TABLE,
     TASKS,
     Decades,
     Effect,
@@ -23,6 +25,8 @@ from rnnsym.dynamics.remedies import (
     middle,
     read_starts,
     remedies,
+    starts_beside,
+    train_remedies,
     write_starts,
 )
 from rnnsym.dynamics.remedy_table import power_of_ten, remedy_table
@@ -102,6 +106,18 @@ def test_each_seed_is_compared_with_itself() -> None:
     assert [dict(one.lags) for one in found] == [{TASKS[0]: (10, 10, 0), TASKS[1]: (10, 0, 0)}] * len(remedies)
     assert [middle(lags) for lags in found[0].lags.values()] == [LAGS[0], 0]
     assert {one.verdict for one in found} == {"not borne out"}
+
+
+def test_starts_are_measured_and_lessons_trained_into_two_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr("rnnsym.dynamics.remedies.measure_start", lambda name: Decades(-2.0, -1.0, 0.0))
+    monkeypatch.setattr("rnnsym.dynamics.remedies.train_all", lambda path, progress: asked.append(path))
+    train_remedies(tmp_path / "remedies.json", lambda run, done, total: None)
+    assert asked == [tmp_path / "remedies.json"]
+    assert set(read_starts(starts_beside(tmp_path / "remedies.json"))) == set(learners())
+    assert starts_beside(LESSONS) == TABLE
 
 
 def test_tables_with_gaps_are_refused() -> None:
