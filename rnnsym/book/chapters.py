@@ -110,7 +110,8 @@ _chapters = (
         "One cell is applied at every step: to the word of that step, and to the state that the step before has left. "
         "The notes give each step a bias of its own and leave the recurrent weight out of the first step, the bias out "
         "of the long product; here one bias is shared by all steps, as the weights are."
-    ), _forward, (_source("simple"),)),
+    ), _forward, (_source("simple"),),
+            figures=("unrolled",)),
     Chapter("network_shapes", "Shapes of networks", (
         "The notes count four shapes, and draw a fifth: with outputs of another length than the inputs, which takes an "
         "encoder and a decoder. What differs is where inputs enter, where outputs leave, and whether an output is read "
@@ -130,7 +131,8 @@ _chapters = (
         "three products is right if the last factor of each is the immediate derivative, through the one use at that "
         "step. The first attempt, in which weights are differentiated by weights, has no meaning: each weight is "
         "updated by a gradient of its own."
-    ), _three_steps),
+    ), _three_steps,
+            figures=("gradient-paths",)),
     Chapter("bptt_any_length", "Backpropagation through time for every length, with its proof", (
         "A sentence may have any number of words, so the notes write a sum over the steps. As printed, with two total "
         "derivatives in each term, it counts paths more than once. Here the sum is derived with the length a symbol, "
@@ -152,7 +154,8 @@ _chapters = (
         "Over a hundred steps the gradient holds a product of a hundred step Jacobians. The notes take its factors for "
         "numbers between 0 and 1, write tanh where its slope is meant, and conclude that the product vanishes. For one "
         "unit it does; for several, what counts is the spectral radius and the norm of the weight, not its entries."
-    ), measurements.hundred_steps, (BENGIO, PASCANU)),
+    ), measurements.hundred_steps, (BENGIO, PASCANU),
+            figures=("gradient-products", "contributions-by-cell")),
     Chapter("bounds", "How fast a gradient can vanish or explode", (
         "What can be said for all weights and inputs are bounds, derived rule by rule from the equation of the step. A "
         "bound below one is enough for vanishing; one above is needed for exploding, and does not bring it about."
@@ -161,11 +164,13 @@ _chapters = (
         "The notes' first remedy is a function whose slope is not confined to the range from 0 to 1. The slope of ReLU "
         "is 0 or 1, of leaky ReLU a hundredth or 1: confined as well, and the largest slope is that of tanh at 0. What "
         "they change is that an active unit passes its gradient on whole, at the price of units that pass nothing."
-    ), measurements.by_function, (NAIR, MAAS, LE)),
+    ), measurements.by_function, (NAIR, MAAS, LE),
+            figures=("activations",)),
     Chapter("initialisation", "Initial weights", (
         "The second remedy, which the notes name without saying how: start with a recurrent weight whose singular "
         "values are near one. How far a gradient then comes is a matter of measurement, and of the inputs."
-    ), measurements.by_start, (GLOROT, LE)),
+    ), measurements.by_start, (GLOROT, LE),
+            figures=("initial-spectra",)),
     Chapter("skip_rnn", "Skipping steps", (
         "The third remedy shortens the paths. The network of Campos and others learns at which steps to copy the "
         "state; the rounding in its gate has slope zero and is passed straight through. A connection that reaches four "
@@ -175,19 +180,23 @@ _chapters = (
         "The fourth remedy keeps a cell state that is multiplied by a gate instead of a matrix. It is often told as if "
         "the forget gate were the whole derivative from one cell state to the next; it is the direct path alone, and "
         "the others go through the gates. The bounds at the end say by how much the whole can exceed it."
-    ), _lstm, tuple(entries["lstm"].source.split("; "))),
+    ), _lstm, tuple(entries["lstm"].source.split("; ")),
+            figures=("lags",)),
     Chapter("gru", "The gated recurrent unit", (
         "The notes name it beside the LSTM. One state does both services: a gate keeps the old one or takes the "
         "candidate, another decides how much of the old one the candidate sees."
-    ), _gru, (_source("gru"),)),
+    ), _gru, (_source("gru"),),
+            figures=("remedies",)),
     Chapter("gradient_clipping", "Gradient clipping", (
         "Against exploding gradients the notes cut at a maximal value. Cut by the norm of all parameters together, the "
         "direction stays; cut entry by entry, it turns."
-    ), measurements.by_clipping, (PASCANU,)),
+    ), measurements.by_clipping, (PASCANU,),
+            figures=("wall", "clipping")),
     Chapter("learning_rate", "The learning rate", (
         "The notes' second remedy against exploding gradients is a controlled learning rate. It scales the step "
         "without bounding it: a rate that suits most steps does not suit the one at a wall."
-    ), measurements.by_rate),
+    ), measurements.by_rate,
+            figures=("learning-rates",)),
     Chapter("errata_notes", "Errata to lecture notes on recurrent networks", HOW_TO_READ, _errata_notes),
     Chapter("errata_literature", "Errata to the literature on recurrent networks", (
         f"Published formulas that are wrong as printed, or hold for one unit only. {HOW_TO_READ}"

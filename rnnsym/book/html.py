@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
-from rnnsym.book.latex import PLAIN, numbered
+from rnnsym.book.latex import NO_PICTURES, PLAIN, numbered
 from rnnsym.book.parts import Built, Exhibit, Listing, Part
 from rnnsym.book.symbols import Symbol, symbols_of
 from rnnsym.book.words import PREFACE, TITLE
@@ -19,18 +19,22 @@ MORE_STYLE = """
 h3 { font-size: 1.02rem; margin-top: 1.8rem; }
 article { border-top: 1px solid #8884; margin-top: 3rem; }
 nav ol, nav ul { padding-left: 1.6rem; } nav a, .names a, a.cited { color: inherit; text-underline-offset: .15em; }
+figure { margin: 1.2rem 0; } figure svg { max-width: 100%; height: auto; background: #fff; color: #000; }
 pre { overflow-x: auto; font-size: .82rem; line-height: 1.4; padding: .6rem .8rem; border: 1px solid #8884; }
 @media print { article { break-before: page; } nav, article { break-inside: auto; } h2, h3 { break-after: avoid; } }
 """
 
 
-def book_page(chapters: Sequence[Built]) -> str:
-    """Return all chapters as one page: contents, chapters, index of symbols, references numbered once."""
+def book_page(chapters: Sequence[Built], pictures: Mapping[str, str] = NO_PICTURES) -> str:
+    """Return all chapters as one page: contents, chapters, index of symbols, references numbered once.
+
+    ``pictures`` are {figure: element}, such as an inline ``figure`` of HTML.
+    """
     numbers = numbered(chapters)
     places = {chapter.key: place for place, chapter in enumerate(chapters, start=1)}
     body = "\n".join([
         f"<h1>{escape(TITLE)}</h1>", f"<p>{html_text(PREFACE, PLAIN)}</p>", _contents(chapters),
-        *(_chapter(chapter, places[chapter.key], numbers) for chapter in chapters),
+        *(_chapter(chapter, places[chapter.key], numbers, pictures) for chapter in chapters),
         _index(symbols_of(chapters), places), _references(numbers),
     ])
     scale = '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -45,12 +49,13 @@ def _contents(chapters: Sequence[Built]) -> str:
     return f'<nav aria-label="Contents"><h2>Contents</h2><ol>{lines}</ol>{more}</nav>'
 
 
-def _chapter(chapter: Built, place: int, numbers: dict[str, int]) -> str:
+def _chapter(chapter: Built, place: int, numbers: dict[str, int], pictures: Mapping[str, str]) -> str:
     cited = ", ".join(str(numbers[source]) for source in chapter.sources)
     sources = f" [{cited}]" if cited else ""
     parts = [
         f'<article id="{chapter.key}"><h2>{place}. {escape(chapter.title)}</h2>',
         f"<p>{html_text(chapter.text, PLAIN)}{sources}</p>",
+        *(pictures[name] for name in chapter.figures if name in pictures),
     ]
     for order, part in enumerate(chapter.parts, start=1):
         parts += _part(part, f"{chapter.key}-{order}", numbers)
@@ -85,8 +90,10 @@ def _index(symbols: Sequence[Symbol], places: dict[str, int]) -> str:
         f"<tr><td>{inline_math(one.box)}</td><td>{html_text(one.meaning, PLAIN)}</td><td>{_shape(one)}</td>"
         f'<td><a href="#{one.chapter}">{places[one.chapter]}</a></td></tr>' for one in symbols
     )
-    head = "".join(f"<th>{word}</th>" for word in ("symbol", "meaning", "shape", "chapter"))
-    table = f'<table class="names" tabindex="0"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    head = "".join(f'<th scope="col">{word}</th>' for word in ("symbol", "meaning", "shape", "chapter"))
+    table = ('<div class="wide" role="group" tabindex="0" aria-label="Table: index of symbols">'
+             '<table class="names"><thead>'
+             f"<tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>")
     return f'<article id="symbols"><h2>Index of symbols</h2>{table}</article>'
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from rnnsym.book.parts import Built, Exhibit, Listing, Part
 from rnnsym.book.symbols import Symbol, symbols_of
@@ -20,6 +21,7 @@ KEEP = (r"\newcommand{\keep}{\par\begingroup\dimen0=7\baselineskip\vskip0pt plus
         "\n\\makeatletter\\@beginparpenalty=10000\\makeatother")
 """A break before a heading that has no room for seven lines, after needspace; none between words and their table."""
 PLAIN = Style()
+NO_PICTURES: Mapping[str, str] = MappingProxyType({})
 
 
 def chapter_document(chapter: Built) -> str:
@@ -31,8 +33,11 @@ def chapter_document(chapter: Built) -> str:
     return _document(title, body)
 
 
-def book_document(chapters: Sequence[Built]) -> str:
-    """Return all chapters as one document: contents, chapters, index of symbols, references numbered once."""
+def book_document(chapters: Sequence[Built], pictures: Mapping[str, str] = NO_PICTURES) -> str:
+    """Return all chapters as one document: contents, chapters, index of symbols, references numbered once.
+
+    ``pictures`` are {figure: title} of the figures that stand as figures/NAME.pdf beside the document.
+    """
     title = escape(TITLE)
     numbers = numbered(chapters)
     body = [rf"\title{{{title}}}\author{{}}\date{{}}\maketitle", latex_text(PREFACE, PLAIN),
@@ -40,7 +45,8 @@ def book_document(chapters: Sequence[Built]) -> str:
     for chapter in chapters:
         title_of = escape(chapter.title)
         heading = rf"\section[{title_of}]{{\raggedright {title_of}}}\label{{chapter:{chapter.key}}}"
-        body += [r"\clearpage", heading, *_chapter_body(chapter, numbers)]
+        shown = [_picture(name, pictures[name]) for name in chapter.figures if name in pictures]
+        body += [r"\clearpage", heading, *_chapter_body(chapter, numbers, shown)]
     body += [r"\clearpage", r"\section*{Index of symbols}", r"\addcontentsline{toc}{section}{Index of symbols}",
              _index(symbols_of(chapters))]
     references = [line.replace(r"\subsection*", r"\section*") for line in latex_references(numbers)]
@@ -58,13 +64,20 @@ def _document(title: str, body: list[str]) -> str:
     head = [PREAMBLE, KEEP, rf"\hypersetup{{pdftitle={{{title}}}}}", r"\begin{document}"]
     if any(r"\begin{longtable}" in part for part in body):
         head.insert(1, LONG_TABLES)
+    if any(r"\includegraphics" in part for part in body):
+        head.insert(1, r"\usepackage{graphicx}")
     return "\n".join([*head, *body, r"\end{document}", ""])
 
 
-def _chapter_body(chapter: Built, numbers: dict[str, int]) -> list[str]:
+def _picture(name: str, title: str) -> str:
+    drawing = rf"\includegraphics[width=\linewidth,height=0.42\textheight,keepaspectratio]{{figures/{name}.pdf}}"
+    return f"\\begin{{center}}\n{drawing}\\\\[1ex]\n{{\\small {escape(title)}.}}\n\\end{{center}}\n"
+
+
+def _chapter_body(chapter: Built, numbers: dict[str, int], pictures: Sequence[str] = ()) -> list[str]:
     sources = [str(numbers[source]) for source in chapter.sources]
     cited = f" [{', '.join(sources)}]" if sources else ""
-    parts = [f"{latex_text(chapter.text, PLAIN)}{cited}\n"]
+    parts = [f"{latex_text(chapter.text, PLAIN)}{cited}\n", *pictures]
     parts += [text for part in chapter.parts for text in _part(part, numbers)]
     checks = chapter.checks()
     return parts if checks is None else [*parts, _kept(latex_section(checks[0], checks[1], {}))]

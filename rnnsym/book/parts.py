@@ -42,6 +42,7 @@ class Built:
     text: str
     parts: tuple[Part, ...]
     sources: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
 
     @property
     def derivations(self) -> tuple[Derivation, ...]:
@@ -77,17 +78,21 @@ class Built:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A chapter of the book: ``build`` derives, checks and computes what it shows; ``sources`` are what it cites."""
+    """A chapter of the book: ``build`` derives, checks and computes what it shows; ``sources`` are what it cites.
+
+    ``figures`` are names of ``dynamics.figures`` that the book shows with it.
+    """
 
     key: str
     title: str
     text: str
     make: Callable[[], tuple[Part, ...]]
     sources: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
 
     def build(self) -> Built:
         """Return the chapter with its parts. Errors: CheckError where a line, a number or a verdict is not as said."""
-        built = Built(self.key, self.title, self.text, self.make(), self.sources)
+        built = Built(self.key, self.title, self.text, self.make(), self.sources, self.figures)
         unchecked = [part.title for part in built.derivations if part.steps and not part.checked]
         if unchecked:
             raise DerivationError(f"chapter {self.key}: {unchecked[0]!r} has lines that bear no check")

@@ -81,6 +81,8 @@ def one_of(what: str, value: str, known: tuple[str, ...]) -> None:
 def document_format(form: str | None, output: Path | None) -> str:
     """Return the format that is asked for, by its name or by the file's suffix; text where neither tells."""
     named = None if output is None else FORMATS.get(output.suffix.lower())
+    if form is None and output is not None and output.suffix and named is None:
+        raise RnnsymError(f"{output}: no format is named {output.suffix!r}; use {', '.join(FORMATS)}, or say --format")
     if form is None:
         return named or "text"
     one_of("--format", form, tuple(FORMATS.values()))

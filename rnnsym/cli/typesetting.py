@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from rnnsym.errors import OutputError
 
@@ -16,6 +18,10 @@ NAME = "derivation"
 # Neither the hour nor the temporary folder's name goes into the PDF: the same input gives the same bytes.
 SAME_BYTES = r"\pdfinfoomitdate=1 \pdftrailerid{}"
 SAME_DATE = {"SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1"}
+
+
+PASSES = 3  # the widths of long tables and numbers are known after the first, pages after the second
+NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 
 
 def installed() -> bool:
@@ -31,8 +37,8 @@ def require_pdflatex() -> str:
     return program
 
 
-def typeset(source: str, passes: int = 1) -> bytes:
-    """Return the PDF of a LaTeX document, the same bytes each time; contents and references take several passes.
+def typeset(source: str, files: Mapping[str, bytes] = NO_FILES) -> bytes:
+    """Return the PDF of a LaTeX document, the same bytes each time; ``files`` are {path: content} that it includes.
 
     Errors: OutputError where pdflatex is missing or fails.
     """
@@ -40,7 +46,11 @@ def typeset(source: str, passes: int = 1) -> bytes:
     try:
         with tempfile.TemporaryDirectory(prefix="rnnsym-") as folder:
             Path(folder, f"{NAME}.tex").write_text(source, encoding="utf-8")
-            for _ in range(passes):
+            for name, content in files.items():
+                path = Path(folder, name)
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(content)
+            for _ in range(PASSES):
                 _run(program, folder)
             return Path(folder, f"{NAME}.pdf").read_bytes()
     except OSError as error:

@@ -63,13 +63,24 @@ def test_only_a_pdf(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypa
 
 @pytest.mark.parametrize(
     ("name", "start"),
-    [("a.tex", "\\documentclass"), ("a.HTML", "<!DOCTYPE html>"), ("a.txt", "Backprop"), ("a.notes", "Backprop")],
+    [("a.tex", "\\documentclass"), ("a.HTML", "<!DOCTYPE html>"), ("a.txt", "Backprop"), ("notes", "Backprop")],
 )
 def test_the_suffix_chooses_the_format(
     name: str, start: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run(["derive", "--steps", "1", "-o", str(tmp_path / name)], capsys, monkeypatch) == (0, "", "")
     assert (tmp_path / name).read_text(encoding="utf-8").startswith(start)
+
+
+def test_a_suffix_that_names_no_format_is_refused_unless_one_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "a.docx"
+    status, out, err = run(["derive", "--steps", "1", "-o", str(target)], capsys, monkeypatch)
+    assert (status, out) == (2, "")
+    assert "no format is named '.docx'; use .txt, .tex, .html, .pdf, or say --format" in err
+    assert not target.exists()
+    assert run(["derive", "--steps", "1", "--format", "text", "-o", str(target)], capsys, monkeypatch) == (0, "", "")
 
 
 FAILING = {

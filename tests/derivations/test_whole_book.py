@@ -17,7 +17,7 @@ from rnnsym.book.latex import numbered
 from rnnsym.book.symbols import meaning_of, symbols_of
 from rnnsym.book.words import MEANINGS
 from rnnsym.cli import main
-from rnnsym.cli.book import PASSES
+from rnnsym.cli.typesetting import PASSES
 
 OVERFULL = re.compile(r"Overfull \\hbox \((\d+\.\d+)pt too wide\)")
 SEEN = 1.0  # point: what sticks out less is within the width of a rule
@@ -151,7 +151,11 @@ def test_the_command_writes_the_book_whole_and_again(
     shown = capsys.readouterr()
     assert "pdflatex is not found" in shown.err
     assert shown.out.split()[:2] == [str(folder / "book.html"), str(folder / "book.tex")]
-    assert "Weights and biases" in (folder / "book.html").read_text(encoding="utf-8")
+    page = (folder / "book.html").read_text(encoding="utf-8")
+    assert "Weights and biases" in page
+    assert '<title id="figure-unrolled-title">' in page
+    assert r"\includegraphics" in (folder / "book.tex").read_text(encoding="utf-8")
+    assert [path.name for path in (folder / "figures").iterdir()] == ["unrolled.pdf"]
 
 
 def test_a_folder_of_a_users_own_is_not_replaced(

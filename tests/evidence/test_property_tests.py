@@ -69,6 +69,36 @@ def test_it_fails_on_a_wrong_gradient(mistake: str, tmp_path: Path) -> None:
     assert run.returncode == 1, run.stdout
 
 
+PLAIN = """def SUBJECT(parameters, inputs, targets):
+    return reference.value_and_grad(parameters, inputs, targets)
+"""
+
+
+WRONG = """
+_right = SUBJECT
+
+
+def SUBJECT(*args):
+    loss, gradients = _right(*args)
+    return loss, {name: -gradient for name, gradient in gradients.items()}
+"""
+
+
+def test_a_function_without_states_and_lengths_is_told_so_by_two_switches(tmp_path: Path) -> None:
+    text = property_test(NETWORKS["simple"])
+    for name in ("TAKES_STATES", "TAKES_LENGTHS"):
+        assert text.count(f"{name} = True") == 1
+        text = text.replace(f"{name} = True", f"{name} = False")
+    (tmp_path / "gradient.py").write_text(rnnsym.compile(NETWORKS["simple"]).source, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    for subject, status in ((PLAIN, 0), (PLAIN + WRONG, 1)):
+        (tmp_path / "test_gradient.py").write_text(text.replace("SUBJECT = reference.value_and_grad\n", subject))
+        run = subprocess.run([sys.executable, "-m", "pytest", "-q", "test_gradient.py"], cwd=tmp_path, check=False,
+                             capture_output=True, text=True)
+        assert run.returncode == status, run.stdout
+        assert "1 skipped" in run.stdout
+
+
 def test_differences_alone_find_a_mistake_of_the_reference(tmp_path: Path) -> None:
     network = NETWORKS["simple"]
     source = rnnsym.compile(network).source
