@@ -16,10 +16,6 @@ from rnnsym.writing.prose import is_words
 from rnnsym.writing.styles import Style
 
 COLUMNS = 86  # of verbatim text at \footnotesize on the page
-KEEP = (r"\newcommand{\keep}{\par\begingroup\dimen0=7\baselineskip\vskip0pt plus\dimen0\penalty-100"
-        r"\vskip0pt plus-\dimen0\vskip\dimen0\penalty9999\vskip-\dimen0\vskip0pt\endgroup}"
-        "\n\\makeatletter\\@beginparpenalty=10000\\makeatother")
-"""A break before a heading that has no room for seven lines, after needspace; none between words and their table."""
 PLAIN = Style()
 NO_PICTURES: Mapping[str, str] = MappingProxyType({})
 
@@ -61,7 +57,7 @@ def numbered(chapters: Sequence[Built]) -> dict[str, int]:
 
 
 def _document(title: str, body: list[str]) -> str:
-    head = [PREAMBLE, KEEP, rf"\hypersetup{{pdftitle={{{title}}}}}", r"\begin{document}"]
+    head = [PREAMBLE, rf"\hypersetup{{pdftitle={{{title}}}}}", r"\begin{document}"]
     if any(r"\begin{longtable}" in part for part in body):
         head.insert(1, LONG_TABLES)
     if any(r"\includegraphics" in part for part in body):
@@ -80,17 +76,13 @@ def _chapter_body(chapter: Built, numbers: dict[str, int], pictures: Sequence[st
     parts = [f"{latex_text(chapter.text, PLAIN)}{cited}\n", *pictures]
     parts += [text for part in chapter.parts for text in _part(part, numbers)]
     checks = chapter.checks()
-    return parts if checks is None else [*parts, _kept(latex_section(checks[0], checks[1], {}))]
-
-
-def _kept(section: str) -> str:
-    return f"\\keep\n{section}"
+    return parts if checks is None else [*parts, latex_section(checks[0], checks[1], {})]
 
 
 def _part(part: Part, numbers: dict[str, int]) -> list[str]:
     if isinstance(part, Exhibit):
-        return [_kept(_exhibit(part))]
-    return [_kept(latex_section(section, part.style, numbers)) for section in part.sections]
+        return [_exhibit(part)]
+    return [latex_section(section, part.style, numbers) for section in part.sections]
 
 
 def _exhibit(exhibit: Exhibit) -> str:

@@ -30,7 +30,13 @@ PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{4pt plus 2pt}
 \allowdisplaybreaks[2]
+\clubpenalty=10000 \widowpenalty=10000 \displaywidowpenalty=10000
+\newcommand{\keep}{\par\begingroup\dimen0=9\baselineskip\vskip0pt plus\dimen0\penalty-100
+\vskip0pt plus-\dimen0\vskip\dimen0\penalty9999\vskip-\dimen0\vskip0pt\endgroup}
+\makeatletter\@beginparpenalty=10000\makeatother
 """
+# \keep breaks the page before a heading that has no room for nine lines, after needspace. No line of a paragraph stands
+# alone on a page, and no break parts words from their display or their table.
 
 
 def paper(room: float) -> Paper:
@@ -68,7 +74,7 @@ def latex_references(numbers: dict[str, int]) -> list[str]:
 
 def latex_section(section: Section, style: Style, numbers: dict[str, int]) -> str:
     """Return a section of a document whose references have these numbers."""
-    parts = [rf"\subsection*{{{escape(section.title)}}}", latex_text(section.text, style), ""]
+    parts = [r"\keep", rf"\subsection*{{{escape(section.title)}}}", latex_text(section.text, style), ""]
     if section.table is not None:
         parts.append(_table(section.table, style))
     parts += [_group(rule, why, steps, style, numbers) for rule, why, steps in groups(section)]
