@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from rnnsym.calculus.unrolling import register
 from rnnsym.evidence.differences import differences_measure
 from rnnsym.evidence.property_test_text import DIFFERENCES, HEAD, LAWS, NO_DIFFERENCES, PADDING, TAIL, WITNESS
 from rnnsym.model.losses import losses
@@ -71,9 +72,10 @@ def _data(network: Network) -> Iterator[str]:
     outputs = ("batch", *(("outputs" if topology.decodes else "steps",) if topology.every else ()))
     yield from broken([f"targets = {_targets(network, _shape(network.target.shape, *outputs))}"])
     yield "initial_state = {  # in [0, 1], where every kind of state can be"
-    for state in network.states:
-        back = (str(state.lag),) if state.lag > 1 else ()
-        yield f'    "{state.variable.name}": random.uniform(size={_shape(state.variable.shape, "batch", *back)}),'
+    for state in network.states:  # of one that reaches further back, the module takes each step before by itself
+        before = (register(state.variable, back) for back in range(1, state.lag))
+        for one in (state.variable, *before):
+            yield f'    "{one.name}": random.uniform(size={_shape(one.shape, "batch")}),'
     yield "}"
 
 

@@ -16,12 +16,14 @@ from rnnsym.evidence.property_tests import property_test
 from rnnsym.model.networks import Network
 
 LOOKUP = rnnsym.Cell.from_equations("lookup", "h = tanh(E[x] + h_prev @ W_h + b)")
+FAR = rnnsym.Cell.from_equations("far", "g = sigmoid(x @ W_g)\nh = g * tanh(h_prev @ W_h + b) + (1 - g) * h_prev[3]")
 NETWORKS: Mapping[str, Network] = {
     "simple": Network(rnnsym.cells["simple"]),
     "lstm, every output": Network(rnnsym.cells["lstm"], loss="softmax_cross_entropy", topology="many-to-many"),
     "fed back": Network(rnnsym.cells["gru"], loss="squared_error", topology="one-to-many",
                         readout="yhat = h @ W_y + b_y"),
     "rounding": Network(rnnsym.cells["skip_rnn"]),
+    "three steps back": Network(FAR, readout="yhat = sigmoid(h @ W_y + b_y)"),
     "looked up": Network(LOOKUP, readout="yhat = sigmoid(h @ W_y + b_y)"),
     "decoder": Network(rnnsym.cells["simple"], decoder=rnnsym.cells["gru"], topology="encoder-decoder",
                        loss="squared_error", readout="yhat = h @ W_y + b_y"),
