@@ -7,6 +7,7 @@ from typing import Any
 
 from rnnsym.calculus.adjoints import AdjointRecursion, LoopRecursion, is_fused
 from rnnsym.calculus.binding import Assignment
+from rnnsym.calculus.collection import collected
 from rnnsym.calculus.notation import Adjoint, SumOverSteps, Total
 from rnnsym.calculus.rules import pull_back
 from rnnsym.calculus.unrolling import StepGraph, at_last_step
@@ -105,7 +106,7 @@ def _last_adjoint(
         *_handed_back(recursion, loop, state, counts),
         at_step(_inside(loop, state), last),
     ]
-    value = _shaped(add(*(part for part in parts if part is not None)), state)
+    value = collected(_shaped(add(*(part for part in parts if part is not None)), state))
     return Step("adjoint", Adjoint(state.at(last)), value, GOING_BACK, references=(GOODFELLOW,))
 
 
@@ -124,7 +125,7 @@ def _handed_back(
 
 def _inner_adjoint(assignment: Assignment, loop: LoopRecursion, length: Any, place: int) -> Step:
     span = (1, length) if loop.graph.loop.reverse else (length, 1)
-    return Step("adjoint", assignment.target, assignment.value, GOING_BACK, span=span, references=(WERBOS,),
+    return Step("adjoint", assignment.target, collected(assignment.value), GOING_BACK, span=span, references=(WERBOS,),
                 scope="step", loop=place)
 
 
@@ -137,7 +138,7 @@ def _state_adjoint(
     output = recursion.final.get(state) if graph.every else None
     carried = loop.carry.get(state)
     parts = [output, None if carried is None else at_step(carried, loop.graph.after), _inside(loop, state)]
-    value = _shaped(add(*(part for part in parts if part is not None)), state)
+    value = collected(_shaped(add(*(part for part in parts if part is not None)), state))
     span = (2, length) if loop.graph.loop.reverse else (length - 1, 1)
     return Step("adjoint", Adjoint(state), value, GOING_BACK, span=span, references=(WERBOS, GOODFELLOW))
 

@@ -99,13 +99,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a derivation: ``key`` to ask for it, words, steps, and a table where one says more."""
+    """A part of a derivation: ``key`` to ask for it, words, a table where one says more, steps, and what follows."""
 
     key: str
     title: str
     text: str = ""
     steps: tuple[Step, ...] = ()
     table: Table | None = None
+    conclusion: str = ""
 
 
 @dataclass(frozen=True)

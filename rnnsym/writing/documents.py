@@ -16,6 +16,7 @@ from rnnsym.writing.widths import width, words_width
 MARGIN_OF_ERROR = 0.985  # the widths of letters are those of ten points, and rounded
 LINE = 449.55 / 10.95 * MARGIN_OF_ERROR  # ems of a line at the document's eleven points
 SIZES = (("", LINE), (r"\small", LINE * 10.95 / 10), (r"\footnotesize", LINE * 10.95 / 9 / 1.03))
+TAG, BESIDE = r" \tag*{{$({})$}}", r"\qquad ({})"  # a side condition at the right margin, or behind its equation
 COLUMN_GAP = 1.1  # ems between two columns of a table
 LEAST_COLUMN = 7.0  # ems that a column of words keeps
 
@@ -78,6 +79,7 @@ def latex_section(section: Section, style: Style, numbers: dict[str, int]) -> st
     if section.table is not None:
         parts.append(_table(section.table, style))
     parts += [_group(rule, why, steps, style, numbers) for rule, why, steps in groups(section)]
+    parts += [latex_text(section.conclusion, style)] if section.conclusion else []
     return "\n".join(parts) + "\n"
 
 
@@ -97,18 +99,18 @@ def _display(steps: list[Step], style: Style) -> str:
     return f"{{{chosen}\n{display}}}\n" if chosen else display
 
 
-def latex_equation(equation: Equation) -> str:
-    """Return one equation for an ``align`` environment."""
+def latex_equation(equation: Equation, tag: str = TAG) -> str:
+    """Return one equation for an ``align`` environment; ``tag`` is what sets its side condition on its last line."""
     first, *rest = equation.lines
     heads = [f"{_indented(line.indent)} {latex(line.box).strip()}".strip() for line in equation.before]
     right = f"{latex(equation.relation)}{latex(first.box).strip()}"
     lines = [*(f"&{head}" for head in heads), rf"&\quad{right}"] if equation.below else [f"{heads[0]} &{right}"]
     lines += [f"&{_indented(line.indent + equation.below)} {latex(line.box).strip()}" for line in rest]
-    condition = f"({escape_condition(equation.condition)})"
+    condition = tag.format(escape_condition(equation.condition))
     if equation.condition and equation.beside:
-        lines[-1] += rf"\qquad {condition}"
+        lines[-1] += condition
     elif equation.condition:
-        lines.append(rf"&\qquad {condition}")
+        lines.append(f"&{condition}")
     return " \\\\\n".join(lines)
 
 
@@ -124,7 +126,7 @@ def escape_condition(condition: str) -> str:
 def notebook_latex(derivation: Derivation) -> str:
     """Return the equations alone, for a notebook's MathJax."""
     found = equations(list(derivation.steps), derivation.style, paper(LINE)) if derivation.steps else []
-    lines = " \\\\\n".join(latex_equation(equation) for equation in found)
+    lines = " \\\\\n".join(latex_equation(equation, BESIDE) for equation in found)  # aligned knows no tags
     return f"$$\\begin{{aligned}}\n{lines}\n\\end{{aligned}}$$".replace(r"\coloneqq", ":=")
 
 

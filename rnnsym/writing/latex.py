@@ -22,7 +22,7 @@ _mathematical = {
     "ᵀ": r"^{\top}", "‖": r"\Vert", "∑": r"\sum", "∏": r"\prod", "√": r"\surd", "≤": r"\leq", "≥": r"\geq",
     "≠": r"\neq", "≈": r"\approx", "→": r"\rightarrow", "←": r"\leftarrow", "⇒": r"\Rightarrow", "∈": r"\in",
     "⟨": r"\langle", "⟩": r"\rangle", "°": r"^{\circ}", "⁺": "^{+}", "⁻": "^{-}", "½": r"\frac{1}{2}",
-    "¼": r"\frac{1}{4}", "ŷ": r"\hat{y}",
+    "¼": r"\frac{1}{4}", "ŷ": r"\hat{y}", "∎": r"\blacksquare",
     **{sign: f"^{{{digit}}}" for digit, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
     **{glyph.unicode: glyph.latex for glyph in GREEK.values()},
 }

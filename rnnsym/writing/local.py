@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rnnsym.calculus.binding import Assignment, names_in
+from rnnsym.calculus.collection import collected
 from rnnsym.calculus.notation import Chain, Immediate, Stack, StepBlock, Total
 from rnnsym.calculus.paths import loop_with, readout_blocks, readout_parameters, state_at, step_blocks
 from rnnsym.calculus.rules import pull_back
@@ -88,8 +89,8 @@ def _between_steps(graph: StepGraph, loop: LoopGraph, counts: Mapping[Any, Any])
     span = (1, counts[loop.loop.steps])
     why = "From one step to the next."
     return [
-        Step("local derivative", kind(b.of, b.by), b.value, why, span=span, references=(PASCANU,), scope="step",
-             loop=graph.loops.index(loop))
+        Step("local derivative", kind(b.of, b.by), collected(b.value), why, span=span, references=(PASCANU,),
+             scope="step", loop=graph.loops.index(loop))
         for b in step_blocks(loop)
     ]
 
@@ -133,7 +134,7 @@ def _enters(
     **where: Any,
 ) -> Step:
     why = f"How `{parameter.name}` enters; `{name}` is any vector of the shape of what it multiplies."
-    return Step("local derivative", Chain(row, Immediate(of, parameter)), value, why, span=span, **where)
+    return Step("local derivative", Chain(row, Immediate(of, parameter)), collected(value), why, span=span, **where)
 
 
 def _row_name(graph: StepGraph) -> str:

@@ -67,6 +67,7 @@ def section_body(section: Section, style: Style, numbers: dict[str, int]) -> str
     parts = [f"<p>{html_text(section.text, style)}</p>"] if section.text else []
     parts += [table_html(section.table, section.title, style)] if section.table is not None else []
     parts += [_group(rule, why, steps, style, numbers) for rule, why, steps in groups(section)]
+    parts += [f"<p>{html_text(section.conclusion, style)}</p>"] if section.conclusion else []
     return "\n".join(parts)
 
 

@@ -29,6 +29,7 @@ LOSS = "From the states to the loss."
 BACKWARD = "Backward: the derivative of the loss by the states."
 BEGINS = "What the adjoint recursion begins with."
 HANDED = "What the adjoint recursion hands to the step before."
+DELTA = "δ of a state is this derivative."
 DELTAS = "δ of a state adds what comes through the other states of its step."
 USES = "One step's term of a gradient, as the recursion has it."
 JOINED = "The recursion's terms together are the sum over paths."
@@ -74,14 +75,13 @@ def proof_section(graph: StepGraph, recursion: AdjointRecursion) -> Section:
         trained = bool(proof.own.step_gradients)
         lines += [*(_forward(proof) if trained else ()), *_backward(proof), *(_gradients(proof) if trained else ())]
     lines += _readout(graph, recursion)
-    return Section("proof", "Proof, for every length", _words(graph, theta), tuple(lines))
+    return Section("proof", "Proof, for every length", _words(graph, theta), tuple(lines), conclusion=_conclusion(graph))
 
 
 def _words(graph: StepGraph, theta: Parameter) -> str:
     states = " or ".join(f"`{state.variable.name}`" for loop in graph.loops for state in loop.loop.states)
-    lengths = "`T` and `S`" if graph.network.shape_of_steps.decodes else "`T`"
     return (
-        f"Three quantities are shown to be one for every {lengths}: the total derivative of `L`, the sum over paths, "
+        f"Three quantities are shown to be one for every {_lengths(graph)}: the total derivative of `L`, the sum over paths, "
         f"and what the adjoint recursion gathers. `{theta.name}` stands for each parameter of the cell in turn. Every "
         f"line is about one step, in which {states} of the step before and all that arrives are arbitrary, or about "
         "sums and products of arbitrary matrices: so none depends on the length, and induction over it is all that is "
@@ -89,6 +89,17 @@ def _words(graph: StepGraph, theta: Parameter) -> str:
         "the checks name; each function is an arbitrary one there, of which only its slope is known. A wrong line "
         "would pass with a probability of less than one in a billion billion."
     )
+
+
+def _lengths(graph: StepGraph) -> str:
+    return "`T` and `S`" if graph.network.shape_of_steps.decodes else "`T`"
+
+
+def _conclusion(graph: StepGraph) -> str:
+    """What has been shown, for the lines are about single steps."""
+    return (f"So the base case holds, and each step follows from the one before: for every {_lengths(graph)} the "
+            f"derivative of `{graph.loss.target.name}` by each parameter is the sum over paths, and the adjoint "
+            "recursion computes it. ∎")
 
 
 def _forward(proof: _Proof) -> Iterator[Step]:
@@ -134,12 +145,19 @@ def _backward(proof: _Proof) -> Iterator[Step]:
     span = _inner_span(proof)
     yield proof.line("induction step", before, back if own is None else add(own, back), BACKWARD, "step", span=span)
     yield proof.line("adjoint", back, _row(proof, proof.own.carry), HANDED, "step", span=span)
-    inside = within_step(loop)
-    if any(value != ZERO for value in inside.values()):
-        deltas = Stack(*(Adjoint(state) for state in loop.states))
-        yield proof.line("adjoint", deltas, add(here, _row(proof, inside)), DELTAS, "step", span=proof.span)
+    yield _deltas(proof)
     yield proof.line("induction", Total(loss, proof.state(j)), from_outputs(graph, loop, j, i), BACKWARD,
                      "closed form")
+
+
+def _deltas(proof: _Proof) -> Step:
+    """δ of the states beside ∂L/∂S_t: the same, or more where a state is used within its own step."""
+    inside, here = within_step(proof.loop), Total(proof.graph.loss.target, proof.state(t))
+    adjoints = [Adjoint(state) for state in proof.loop.states]
+    deltas = adjoints[0] if len(adjoints) == 1 else Stack(*adjoints)
+    alone = all(value == ZERO for value in inside.values())
+    value = here if alone else add(here, _row(proof, inside))
+    return proof.line("adjoint", deltas, value, DELTA if alone else DELTAS, "step", span=proof.span)
 
 
 def _inner_span(proof: _Proof) -> tuple[Any, Any]:

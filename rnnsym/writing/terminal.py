@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 from rnnsym.calculus.notation import Labelled
@@ -41,21 +42,33 @@ def _section(section: Section, style: Style, numbers: dict[str, int]) -> list[st
     parts += _table(section.table, style) if section.table is not None else []
     for rule, why, steps in groups(section):
         parts += textwrap.wrap(f"{rule}: {plain_text(why, style)}{cited(steps, numbers)}", COLUMNS)
-        parts += [f"{MARGIN}{line}" for step in steps for line in text_step(step, style)]
+        parts += [f"{MARGIN}{line}" for line in _equations(steps, style)]
         parts.append("")
+    parts += [*textwrap.wrap(plain_text(section.conclusion, style), COLUMNS), ""] if section.conclusion else []
     summary = check_summary(section)
     return [*parts, *textwrap.wrap(summary, COLUMNS), ""] if summary else parts
 
 
-def text_step(step: Step, style: Style) -> list[str]:
-    """Return one equation as lines of text; where labels stand in it, each term has a line of its own."""
+def _equations(steps: list[Step], style: Style) -> list[str]:
+    """Return equations as lines of text, side conditions in one column; labelled terms have lines of their own."""
+    found = [_set(step, style) for step in steps]
+    lines = [_beside(equation) for equation in found]
+    room = COLUMNS - len(MARGIN) * 2 - max(len(equation.condition) + 2 for equation in found)
+    ends = [len(one[-1]) for one, equation in zip(lines, found, strict=True) if equation.condition and equation.beside]
+    column = max([end for end in ends if end <= room], default=0)
+    return [line for one, equation in zip(lines, found, strict=True) for line in _noted(one, equation, column)]
+
+
+def _set(step: Step, style: Style) -> Equation:
     has_label = any(isinstance(node, Labelled) for node in walk(step.after))
-    equation = equations([step], style, TERMINAL, apart=has_label)[0]
-    lines = _beside(equation)
+    return equations([step], style, TERMINAL, apart=has_label)[0]
+
+
+def _noted(lines: list[str], equation: Equation, column: int) -> list[str]:
     if not equation.condition:
         return lines
     note = f"({equation.condition})"
-    return [*lines[:-1], f"{lines[-1]}{MARGIN}{note}"] if equation.beside else [*lines, f"{MARGIN}{note}"]
+    return [*lines[:-1], f"{lines[-1].ljust(column)}{MARGIN}{note}"] if equation.beside else [*lines, f"{MARGIN}{note}"]
 
 
 def _beside(equation: Equation) -> list[str]:
@@ -64,8 +77,13 @@ def _beside(equation: Equation) -> list[str]:
     heads = [" " * (step * line.indent) + plain(line.box).strip() for line in equation.before]
     right = f"{plain(row(equation.relation)).strip()} {plain(first.box).strip()}"
     pad = hang + (step if equation.below else len(heads[0]))
-    later = [" " * (pad + step * line.indent) + plain(line.box).strip() for line in rest]
+    later = [" " * (pad + step * line.indent) + _going_on(plain(line.box).strip()) for line in rest]
     return [*heads, " " * step + right, *later] if equation.below else [f"{heads[0]} {right}", *later]
+
+
+def _going_on(line: str) -> str:
+    """A line that goes on with a term has its minus set as between two terms; −1 may begin a branch of a selection."""
+    return re.sub(r"^−(?!\d)", "− ", line)
 
 
 def _table(table: Table, style: Style) -> list[str]:
