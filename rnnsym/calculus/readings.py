@@ -12,6 +12,7 @@ from typing import Any
 
 from sympy import Integer, Max, Min, Rational, Symbol
 
+from rnnsym.calculus.adjoints import AdjointRecursion
 from rnnsym.calculus.binding import names_in
 from rnnsym.calculus.notation import Chain, Immediate, SumOverSteps, Total
 from rnnsym.calculus.paths import (
@@ -71,13 +72,15 @@ def _back_to(graph: StepGraph, loop: LoopGraph, begin: Any, to: Any) -> Chain:
     return Chain(*head(graph, loop, begin), path_product(loop, begin, to))
 
 
+def trained_and_read(graph: StepGraph, recursion: AdjointRecursion) -> list[LoopGraph]:
+    """Return the loops that an output reads directly, and whose states depend on parameters of their own."""
+    return [loop.graph for loop in recursion.loops if loop.step_gradients and loop.graph in graph.reading]
+
+
 def nearest_and_earlier(
-    graph: StepGraph, parameter: Parameter, output: Any, use: Any, counts: Mapping[Any, Any]
-) -> tuple[Expression, Expression] | None:
-    """∂L/∂W as its paths through the use at the output's own step, and through all others; None for other ways."""
-    loop = loop_with(graph, parameter)
-    if loop is None or loop not in graph.reading:
-        return None
+    graph: StepGraph, loop: LoopGraph, parameter: Parameter, output: Any, use: Any, counts: Mapping[Any, Any]
+) -> tuple[Expression, Expression]:
+    """∂L/∂W as its paths through the use at the output's own step, and through all others, of a loop that is read."""
     steps = counts[loop.loop.steps]
     first, back = loop.first(steps), loop.loop.direction
     begin = output if graph.every else loop.last(steps)
@@ -87,12 +90,9 @@ def nearest_and_earlier(
 
 
 def kept_and_dropped(
-    graph: StepGraph, parameter: Parameter, output: Any, use: Any, counts: Mapping[Any, Any]
-) -> tuple[Expression, Expression] | None:
-    """∂L/∂W as its paths through the last κ uses that an output sees, and through the others; None for other ways."""
-    loop = loop_with(graph, parameter)
-    if loop is None or loop not in graph.reading:
-        return None
+    graph: StepGraph, loop: LoopGraph, parameter: Parameter, output: Any, use: Any, counts: Mapping[Any, Any]
+) -> tuple[Expression, Expression]:
+    """∂L/∂W as its paths through the last κ uses that an output sees and through the others, of a loop that is read."""
     steps = counts[loop.loop.steps]
     begin, kappa = output if graph.every else loop.last(steps), kept_uses(graph)
     if loop.loop.reverse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -117,19 +118,24 @@ def _sides(point: Point, before: Expression, after: Expression) -> tuple[Any, An
 
 
 def _instances(step: Step, point: Point) -> Iterator[tuple[Expression, Expression]]:
-    """The line at each t of its span, for each parameter that θ stands for, and for several κ."""
-    for signs in _signs(step, point):
+    """The line at each t of its span, for each parameter that θ stands for and each of several κ."""
+    for named, kept in product(_named(step, point), _kept(step, point)):
         for index in _indices(step.span, point):
-            here = {**point.counts, **signs, **({} if index is None else {t: Integer(index)})}
+            here = {**point.counts, **named, **kept, **({} if index is None else {t: Integer(index)})}
             yield step.before.xreplace(here), step.after.xreplace(here)
 
 
-def _signs(step: Step, point: Point) -> Iterator[dict[Any, Any]]:
-    if step.rule == "truncation":
-        most = int(max(point.counts.values()))
-        kept = range(1, most + 2) if most <= LONGEST_DIRECT else (most // 2,)
-        yield from ({kept_uses(point.graph): Integer(number)} for number in kept)
-        return
+def _kept(step: Step, point: Point) -> list[dict[Any, Any]]:
+    """The numbers of uses that truncation keeps."""
+    if step.rule != "truncation":
+        return [{}]
+    most = int(max(point.counts.values()))
+    kept = range(1, most + 2) if most <= LONGEST_DIRECT else (most // 2,)
+    return [{kept_uses(point.graph): Integer(number)} for number in kept]
+
+
+def _named(step: Step, point: Point) -> Iterator[dict[Any, Any]]:
+    """The parameters that θ stands for."""
     theta = any_parameter(point.graph)
     if theta not in step.before.atoms(Parameter) | step.after.atoms(Parameter):
         yield {}

@@ -11,7 +11,7 @@ from functools import cache
 from sympy import Rational
 
 from rnnsym.errors import NetworkError
-from rnnsym.model.cell_table import entries
+from rnnsym.model.cell_table import Entry, entries
 from rnnsym.model.equations import Equation, read_equations
 from rnnsym.model.expressions import Constant, Lookup, Parameter, Variable, walk
 
@@ -99,6 +99,12 @@ def _built_in(name: str) -> Cell:
 cells = Cells()
 
 
+def built_in_entry(cell: Cell) -> Entry | None:
+    """Return the table's entry of a cell whose text is that entry's, None for any other."""
+    entry = entries.get(cell.name)
+    return entry if entry is not None and entry.text == cell.text else None
+
+
 def recommended_readout(cell: Cell, link: str | None = "sigmoid") -> str:
     """Return the readout that the table recommends for a built-in cell, or for a stack with one on top.
 
@@ -108,8 +114,8 @@ def recommended_readout(cell: Cell, link: str | None = "sigmoid") -> str:
         text = recommended_readout(cell.layers[-1], link)
         names = "|".join(state.variable.name for state in cell.layers[-1].states)
         return re.sub(rf"\b({names})\b", rf"\1_{len(cell.layers)}", text)
-    entry = entries.get(cell.name)
-    if entry is None or entry.text != cell.text:
+    entry = built_in_entry(cell)
+    if entry is None:
         states = ", ".join(state.variable.name for state in cell.states)
         raise NetworkError(f"the network of the cell {cell.name} needs a readout, such as "
                            f"'yhat = sigmoid({cell.states[-1].variable.name} @ W_y + b_y)' from its states ({states})")

@@ -28,7 +28,7 @@ PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \usepackage[margin=26mm]{geometry}
 \usepackage{amsmath,amssymb,mathtools,array,booktabs}
 \usepackage[hidelinks]{hyperref}
-\setlength{\parindent}{0pt}
+\setlength{\parindent}{0pt} \emergencystretch=4em
 \setlength{\parskip}{4pt plus 2pt}
 \allowdisplaybreaks[2]
 \clubpenalty=10000 \widowpenalty=10000 \displaywidowpenalty=10000

@@ -75,19 +75,20 @@ def proof_section(graph: StepGraph, recursion: AdjointRecursion) -> Section:
         trained = bool(proof.own.step_gradients)
         lines += [*(_forward(proof) if trained else ()), *_backward(proof), *(_gradients(proof) if trained else ())]
     lines += _readout(graph, recursion)
-    return Section("proof", "Proof, for every length", _words(graph, theta), tuple(lines), conclusion=_conclusion(graph))
+    words, end = _words(graph, theta), _conclusion(graph)
+    return Section("proof", "Proof, for every length", words, tuple(lines), conclusion=end)
 
 
 def _words(graph: StepGraph, theta: Parameter) -> str:
     states = " or ".join(f"`{state.variable.name}`" for loop in graph.loops for state in loop.loop.states)
     return (
-        f"Three quantities are shown to be one for every {_lengths(graph)}: the total derivative of `L`, the sum over paths, "
-        f"and what the adjoint recursion gathers. `{theta.name}` stands for each parameter of the cell in turn. Every "
-        f"line is about one step, in which {states} of the step before and all that arrives are arbitrary, or about "
-        "sums and products of arbitrary matrices: so none depends on the length, and induction over it is all that is "
-        "left. What is proved is the statement for every length, at the sizes at which the lines were decided, which "
-        "the checks name; each function is an arbitrary one there, of which only its slope is known. A wrong line "
-        "would pass with a probability of less than one in a billion billion."
+        f"Three quantities are shown to be one for every {_lengths(graph)}: the total derivative of `L`, the sum over "
+        f"paths, and what the adjoint recursion gathers. `{theta.name}` stands for each parameter of the cell in turn. "
+        f"Every line is about one step, in which {states} of the step before and all that arrives are arbitrary, or "
+        "about sums and products of arbitrary matrices: so none depends on the length, and induction over it is all "
+        "that is left. What is proved is the statement for every length, at the sizes at which the lines were decided, "
+        "which the checks name; each function is an arbitrary one there, of which only its slope is known. A wrong "
+        "line would pass with a probability of less than one in a billion billion."
     )
 
 

@@ -11,7 +11,7 @@ from sympy.core.sympify import _sympify
 from rnnsym.calculus.adjoints import AdjointRecursion
 from rnnsym.calculus.binding import names_in
 from rnnsym.calculus.notation import Labelled, Total
-from rnnsym.calculus.paths import cell_parameters, loop_with, state_at
+from rnnsym.calculus.paths import loop_with, state_at
 from rnnsym.calculus.readings import (
     any_parameter,
     carried_forward,
@@ -19,6 +19,7 @@ from rnnsym.calculus.readings import (
     kept_and_dropped,
     kept_uses,
     number_of_paths,
+    trained_and_read,
 )
 from rnnsym.calculus.unrolling import LoopGraph, StepGraph
 from rnnsym.model.expressions import ZERO, Parameter, add, t
@@ -30,7 +31,8 @@ WILLIAMS_PENG = "Williams, Peng 1990, Neural Computation 2(4)"
 WILLIAMS_ZIPSER = "Williams, Zipser 1989, Neural Computation 1(2)"
 TRUNCATED = (
     "Truncated backpropagation keeps, of the paths from an output, those through the last `{kappa}` uses of a "
-    "parameter; what it drops is the rest of the same sum: small where gradients vanish, not small where they do not."
+    "parameter; what it drops is the rest of the same sum: small where gradients vanish, not small where they do not. "
+    "`{theta}` stands for each parameter of the cell in turn."
 )
 CARRIED = (
     "The same sum read from the other end: the derivatives of the states are carried along with them, and nothing of "
@@ -56,17 +58,18 @@ def _use_row(graph: StepGraph, parameter: Parameter, counts: Mapping[Any, Any]) 
     return (parameter, where, scalar(_sympify(uses)), scalar(number_of_paths(graph, parameter, counts)))
 
 
-def truncation_section(graph: StepGraph, counts: Mapping[Any, Any]) -> tuple[Section, ...]:
+def truncation_section(
+    graph: StepGraph, recursion: AdjointRecursion, counts: Mapping[Any, Any]
+) -> tuple[Section, ...]:
     """Return what truncation keeps and what it drops; nothing where no parameter is shared over steps."""
     lines = []
-    for parameter in cell_parameters(graph):
-        parts = kept_and_dropped(graph, parameter, i, j, counts)
-        if parts is not None and counts[graph.loops[-1].loop.steps] != 1:
-            value = add(Labelled(parts[0], "kept"), Labelled(parts[1], "dropped"))
-            lines.append(Step("truncation", Total(graph.loss.target, parameter), value,
-                              "The last uses, and the earlier ones.",
-                              references=(WILLIAMS_PENG,)))
-    text = TRUNCATED.format(kappa=kept_uses(graph).name)
+    theta = any_parameter(graph)
+    for loop in () if counts[graph.loops[-1].loop.steps] == 1 else trained_and_read(graph, recursion):
+        kept, dropped = kept_and_dropped(graph, loop, theta, i, j, counts)
+        value = add(Labelled(kept, "kept"), Labelled(dropped, "dropped"))
+        lines.append(Step("truncation", Total(graph.loss.target, theta), value, "The last uses, and the earlier ones.",
+                          references=(WILLIAMS_PENG,), loop=graph.loops.index(loop)))
+    text = TRUNCATED.format(kappa=kept_uses(graph).name, theta=theta.name)
     return (Section("truncation", "Truncated backpropagation", text, tuple(lines)),) if lines else ()
 
 

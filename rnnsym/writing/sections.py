@@ -8,12 +8,12 @@ from typing import Any
 
 from sympy import Symbol
 
-from rnnsym.calculus.adjoints import adjoint_recursion
+from rnnsym.calculus.adjoints import AdjointRecursion, adjoint_recursion
 from rnnsym.calculus.lengths import is_symbolic, lengths
 from rnnsym.calculus.notation import Labelled, Total
 from rnnsym.calculus.paths import Path, count_paths, general_sum, paths
-from rnnsym.calculus.readings import nearest_and_earlier
-from rnnsym.calculus.unrolling import StepGraph, graph_of
+from rnnsym.calculus.readings import any_parameter, nearest_and_earlier, trained_and_read
+from rnnsym.calculus.unrolling import LoopGraph, StepGraph, graph_of
 from rnnsym.model.expressions import ONE, Expression, Parameter, S, T, add, multiply
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
@@ -61,8 +61,8 @@ def derivation(
             _loss(graph, counts),
             uses_section(graph, counts),
             local_section(graph, counts),
-            _summed_paths(graph, counts),
-            *truncation_section(graph, counts),
+            _summed_paths(graph, recursion, counts),
+            *truncation_section(graph, recursion, counts),
             recursion_section(graph, recursion, counts),
             gradients_section(graph, recursion, counts),
             accumulation_section(graph, recursion, counts),
@@ -99,7 +99,7 @@ def _bounded(expression: Expression, counts: Mapping[Any, Any]) -> Expression:
     return expression.xreplace(dict(counts))
 
 
-def _summed_paths(graph: StepGraph, counts: Mapping[Any, Any]) -> Section:
+def _summed_paths(graph: StepGraph, recursion: AdjointRecursion, counts: Mapping[Any, Any]) -> Section:
     steps, outputs = counts[T], counts[S] if graph.network.shape_of_steps.decodes else None
     concrete = not is_symbolic(counts)
     few = concrete and (not graph.every or max(_path_counts(graph, steps, outputs)) <= MOST_LISTED)
@@ -111,20 +111,19 @@ def _summed_paths(graph: StepGraph, counts: Mapping[Any, Any]) -> Section:
             lines.append(_listed(graph, parameter, found))
         if len(found) != 1:
             lines.append(_any_length(graph, parameter, counts))
-    for parameter in () if concrete else graph.network.parameters:
-        lines += _short_and_long(graph, parameter)
+    lines += [] if concrete else [_short_and_long(graph, loop) for loop in trained_and_read(graph, recursion)]
     text = "A product of step Jacobians is written in descending order of `t`: the last step stands on the left."
     return Section("paths", "The gradient as a sum over paths", text + _notes(graph), tuple(lines))
 
 
-def _short_and_long(graph: StepGraph, parameter: Parameter) -> list[Step]:
-    """∂L/∂W with its nearest use apart from all earlier ones, where there is one output to be near to."""
-    parts = nearest_and_earlier(graph, parameter, i, j, {T: T, S: S})
-    if parts is None:
-        return []
-    value = add(Labelled(parts[0], "short-term dependency"), Labelled(parts[1], "long-term dependency"))
-    why = "The use nearest to the output, and all earlier ones."
-    return [Step("shared weight", Total(graph.loss.target, parameter), value, why, references=(PASCANU,))]
+def _short_and_long(graph: StepGraph, loop: LoopGraph) -> Step:
+    """∂L/∂θ with its nearest use apart from all earlier ones, where there is one output to be near to."""
+    theta = any_parameter(graph)
+    nearest, earlier = nearest_and_earlier(graph, loop, theta, i, j, {T: T, S: S})
+    value = add(Labelled(nearest, "short-term dependency"), Labelled(earlier, "long-term dependency"))
+    why = f"The use nearest to the output, and all earlier ones; `{theta.name}` stands for each parameter in turn."
+    return Step("shared weight", Total(graph.loss.target, theta), value, why, references=(PASCANU,),
+                loop=graph.loops.index(loop))
 
 
 def _notes(graph: StepGraph) -> str:

@@ -10,12 +10,13 @@ from typing import Any
 from sympy import Integer
 
 from rnnsym.calculus.paths import cell_parameters
-from rnnsym.calculus.unrolling import BACK, StepGraph
+from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.model.expressions import Constant, Named, Variable
 from rnnsym.model.networks import Network, ParameterCount
 from rnnsym.writing.boxes import PLUS, Box, number, operator, row, superscript, words
 from rnnsym.writing.derivation import Cell, Section, Table
 from rnnsym.writing.layout import join
+from rnnsym.writing.meanings import meaning
 from rnnsym.writing.numbers import factor
 
 _times = operator(r"\times", "×")
@@ -33,7 +34,7 @@ def notation_section(graph: StepGraph, sizes: Mapping[str, int] | None) -> Secti
     """Return the table of all names, their roles and their shapes."""
     network = graph.network
     names: list[tuple[Named | Constant, str]] = [(network.input, _input_role(network))]
-    names += [(a.target, _role(graph, a.target)) for a in (*graph.cell, *graph.readout)]
+    names += [(a.target, meaning(graph, a.target)) for a in (*graph.cell, *graph.readout)]
     names += [(graph.target, "target"), *_loss_rows(graph)]
     names += _initial_rows(graph)
     shared = set(cell_parameters(graph))
@@ -41,24 +42,15 @@ def notation_section(graph: StepGraph, sizes: Mapping[str, int] | None) -> Secti
               for p in network.parameters]
     names += [(constant, f"constant, {constant.value}") for constant in network.constants]
     header = ("name", "shape", "meaning") if sizes is None else ("name", "shape", "here", "meaning")
-    return Section("notation", "Notation and shapes", _layout_text(network), (), Table(header, tuple(
-        _notation_row(name, meaning, network, sizes) for name, meaning in names
-    )))
+    rows = tuple(_notation_row(name, meaning, network, sizes) for name, meaning in names)
+    text = _layout_text(network) + _size_words(graph)
+    return Section("notation", "Notation and shapes", text, (), Table(header, rows))
 
 
 def _input_role(network: Network) -> str:
     if network.reads_index:
         return "input of step t, a row of the identity: the row of a matrix that is looked up"
     return "input of step t" if network.input.step is not None else "the only input"
-
-
-def _role(graph: StepGraph, target: Variable) -> str:
-    if target.name == "yhat":
-        return "output, fed back" if target in graph.states else "output"
-    if BACK in target.name:
-        name, back = target.name.split(BACK)
-        return f"`{name}` of {back} {'step' if back == '1' else 'steps'} before"
-    return "state" if target in graph.states else "intermediate"
 
 
 def _loss_rows(graph: StepGraph) -> list[tuple[Named | Constant, str]]:
@@ -104,6 +96,14 @@ def _layout_text(network: Network) -> str:
         f"Vectors are {kind} and stand {side} of their weights. ⊙ is the elementwise product, functions act on each "
         "entry. Jacobians are in numerator layout; each gradient has the shape of its parameter."
     )
+
+
+def _size_words(graph: StepGraph) -> str:
+    """Tell a size from a quantity of the same letter: the quantity bears a step."""
+    quantities = {a.target.name for a in (*graph.cell, *graph.readout) if a.target.step is not None}
+    sizes = dict.fromkeys(str(length) for p in graph.network.parameters for length in p.shape)
+    return "".join(f" `{name}` in a shape is a size; `{name}_t`, with its step, is a quantity of the cell."
+                   for name in sizes if name in quantities)
 
 
 def count_section(network: Network, sizes: Mapping[str, int] | None) -> Section:
