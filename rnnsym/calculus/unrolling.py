@@ -180,6 +180,12 @@ def graph_of(network: Network) -> StepGraph:
     return _with_loss(network, loops, readout)
 
 
+def readout_in_place(network: Network) -> tuple[Assignment, ...]:
+    """Return the readout's own equations where the network uses them: at every step t, or behind the last one."""
+    lines = tuple(Assignment(one.target, one.expression) for one in network.readout_equations)
+    return lines if network.shape_of_steps.every else tuple(_without_step(line, network) for line in lines)
+
+
 def _with_loss(network: Network, loops: tuple[LoopGraph, ...], readout: tuple[Assignment, ...]) -> StepGraph:
     last = next(a for a in (*readout, *loops[-1].cell) if a.target.name == "yhat")
     yhat, every = last.target, network.shape_of_steps.every

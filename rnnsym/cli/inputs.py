@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from rnnsym.calculus.unrolling import readout_in_place
 from rnnsym.errors import OutputError, RnnsymError
 from rnnsym.model.cell_table import entries
 from rnnsym.model.cells import cells
@@ -127,6 +128,7 @@ def _published(source: str) -> str:
 def _typeset_equations(network: Network) -> str:
     """Return the equations and the readout as LaTeX, aligned at their equals signs."""
     style = style_of(network)
-    lines = [f"{latex(lay_out(one.target, style))} &= {latex(lay_out(one.expression, style)).strip()}"
-             for one in (*network.equations, *network.readout_equations)]
+    pairs = [*((one.target, one.expression) for one in network.equations),
+             *((one.target, one.value) for one in readout_in_place(network))]
+    lines = [f"{latex(lay_out(target, style))} &= {latex(lay_out(value, style)).strip()}" for target, value in pairs]
     return "\n".join([r"\begin{align*}", " \\\\\n".join(f"  {line}" for line in lines), r"\end{align*}"])

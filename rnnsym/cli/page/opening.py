@@ -5,9 +5,11 @@ from __future__ import annotations
 from html import escape
 from math import prod
 
+from rnnsym.calculus.unrolling import readout_in_place
 from rnnsym.cli.page.content import Content
 from rnnsym.cli.page.figures import UNROLLED, figures_of
 from rnnsym.cli.page.markup import counted, listing, mark, section
+from rnnsym.model.cells import built_in_entry
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.writing.derivation import Derivation, Section, Step
@@ -30,8 +32,9 @@ def masthead(content: Content) -> str:
     proved = "proved for every number of steps, " if derivation.proved else ""
     lede = (f"Derived line by line, {proved}written as code, and checked. "
             "Each ✓ opens to what was tried there, and with what error.")
-    title = escape(title_of(derivation.network))
-    return (f'<header class="masthead"><p class="kicker">rnnsym report</p><h1>{title}</h1>'
+    title, entry = escape(title_of(derivation.network)), built_in_entry(derivation.network.cell)
+    kicker = "rnnsym report" if entry is None else f"rnnsym report: {escape(entry.title)}"
+    return (f'<header class="masthead"><p class="kicker">{kicker}</p><h1>{title}</h1>'
             f'<p class="lede">{lede}</p><dl class="facts">{facts}</dl></header>')
 
 
@@ -83,8 +86,8 @@ def opening(content: Content) -> str:
 
 def _equations(derivation: Derivation) -> str:
     network = derivation.network
-    lines = [Step("definition", one.target, one.expression, "")
-             for one in (*network.equations, *network.readout_equations)]
+    lines = [*(Step("definition", one.target, one.expression, "") for one in network.equations),
+             *(Step("definition", one.target, one.value, "") for one in readout_in_place(network))]
     title = network.shape_of_steps.title
     words = f"<p>{escape(title[:1].upper() + title[1:])}.</p>"
     return f'{words}<div class="lead">{equations_html(lines, derivation.style, "the network")}</div>'
