@@ -9,13 +9,15 @@ from dataclasses import dataclass
 import rnnsym
 from rnnsym.book.parts import Exhibit, Listing
 from rnnsym.errors import CheckError
+from rnnsym.evidence.claim_layout import equation_of
 from rnnsym.writing.plain import RAISED
+from rnnsym.writing.styles import style_of
 
 POWER = re.compile(r"\^(-?\d+)")
 HOW_TO_READ = (
     "Each formula is stated as a claim, rnnsym.check_claim. It is refuted by numbers at which ball arithmetic "
-    "separates its two sides; the corrected one is proved as its entry says. In a claim, total is the total "
-    "derivative, partial the immediate one, and @ the product."
+    "separates its two sides; the corrected one is proved as its entry says. Below each equation stands the claim as "
+    "it was checked: total is the total derivative, partial the immediate one, and @ the product."
 )
 
 
@@ -43,9 +45,9 @@ class Erratum:
         numbers = () if printed.counterexample is None else tuple(printed.counterexample.lines())
         cases = f"But {'; '.join(printed.cases)}. " if printed.cases else ""
         return Exhibit(self.where, self.why, (
-            Listing("As printed, refuted:", (printed.claim.text,)),
+            _stated("As printed, refuted:", printed, self.network),
             Listing(_raised(f"{cases}At these numbers:"), numbers),
-            Listing(_raised(f"Corrected, holds: {corrected.how}."), (corrected.claim.text,)),
+            _stated(_raised(f"Corrected, holds: {corrected.how}."), corrected, self.network),
         ))
 
 
@@ -68,11 +70,16 @@ def claim(title: str, text: str, network: rnnsym.Network, statement: str, *, hol
     verdict = rnnsym.check_claim(statement, network)
     if verdict.holds is not holds:
         raise CheckError(f"the claim {title!r}: {verdict.text()}")
-    shown = [Listing(_raised(f"The claim {verdict.outcome}: {verdict.how}." if holds else "The claim is refuted:"),
-                     (verdict.claim.text,))]
+    words = _raised(f"The claim {verdict.outcome}: {verdict.how}." if holds else "The claim is refuted:")
+    shown = [_stated(words, verdict, network)]
     if verdict.counterexample is not None:
         shown.append(Listing("At these numbers:", tuple(verdict.counterexample.lines())))
     return Exhibit(title, text, tuple(shown))
+
+
+def _stated(words: str, verdict: rnnsym.Verdict, network: rnnsym.Network) -> Listing:
+    """Return a claim as an equation, and as it is written."""
+    return Listing(words, (verdict.claim.text,), equation_of(verdict.claim), style_of(network))
 
 
 def _raised(text: str) -> str:

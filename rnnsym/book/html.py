@@ -11,7 +11,14 @@ from rnnsym.book.parts import Built, Exhibit, Listing, Part
 from rnnsym.book.symbols import Symbol, symbols_of
 from rnnsym.book.words import PREFACE, TITLE
 from rnnsym.writing.derivation import Section
-from rnnsym.writing.pages import html_text, inline_math, references_html, section_html, style_sheet
+from rnnsym.writing.pages import (
+    equations_html,
+    html_text,
+    inline_math,
+    references_html,
+    section_html,
+    style_sheet,
+)
 from rnnsym.writing.prose import is_words
 
 CITED = re.compile(r" \[(\d+(?:, \d+)*)\]</p>")
@@ -82,7 +89,8 @@ def _exhibit(exhibit: Exhibit, place: str) -> str:
 
 def _listing(listing: Listing) -> str:
     lines = escape("\n".join(listing.lines))
-    return f'<p>{html_text(listing.caption, PLAIN)}</p><pre tabindex="0">{lines}</pre>'
+    display = "" if listing.equation is None else equations_html([listing.equation], listing.style, listing.caption)
+    return f'<p>{html_text(listing.caption, PLAIN)}</p>{display}<pre tabindex="0">{lines}</pre>'
 
 
 def _index(symbols: Sequence[Symbol], places: dict[str, int]) -> str:

@@ -10,13 +10,15 @@ from rnnsym.book.parts import Built, Exhibit, Listing, Part
 from rnnsym.book.symbols import Symbol, symbols_of
 from rnnsym.book.words import PREFACE, TITLE
 from rnnsym.writing.derivation import Section
-from rnnsym.writing.documents import LONG_TABLES, PREAMBLE, latex_references, latex_section, latex_text
+from rnnsym.writing.documents import LONG_TABLES, PREAMBLE, latex_display, latex_references, latex_section, latex_text
 from rnnsym.writing.latex import escape, latex
 from rnnsym.writing.prose import is_words
 from rnnsym.writing.styles import Style
 
 COLUMNS = 86  # of verbatim text at \footnotesize on the page
 PLAIN = Style()
+CONTENTS = (r"{\parskip=0pt\makeatletter\renewcommand*\l@section{\@dottedtocline{1}{0em}{2em}}\makeatother"
+            r"\tableofcontents}")  # all on the first page
 NO_PICTURES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -37,7 +39,7 @@ def book_document(chapters: Sequence[Built], pictures: Mapping[str, str] = NO_PI
     title = escape(TITLE)
     numbers = numbered(chapters)
     body = [rf"\title{{{title}}}\author{{}}\date{{}}\maketitle", latex_text(PREFACE, PLAIN),
-            r"{\parskip=0pt\tableofcontents}"]
+            CONTENTS]
     for chapter in chapters:
         title_of = escape(chapter.title)
         heading = rf"\section[{title_of}]{{\raggedright {title_of}}}\label{{chapter:{chapter.key}}}"
@@ -94,7 +96,8 @@ def _listing(listing: Listing) -> str:
     wrapped = [part for line in listing.lines for part in textwrap.wrap(
         line, COLUMNS, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False) or [""]]
     caption = latex_text(listing.caption, PLAIN)
-    return "\n".join(["", caption, r"{\footnotesize\begin{verbatim}", *wrapped, r"\end{verbatim}}"])
+    display = [] if listing.equation is None else [latex_display([listing.equation], listing.style).rstrip()]
+    return "\n".join(["", caption, *display, r"{\footnotesize\begin{verbatim}", *wrapped, r"\end{verbatim}}"])
 
 
 def _index(symbols: Sequence[Symbol]) -> str:

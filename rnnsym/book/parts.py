@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rnnsym.errors import DerivationError
 from rnnsym.writing.boxes import words
@@ -14,10 +14,12 @@ from rnnsym.writing.styles import Style
 
 @dataclass(frozen=True)
 class Listing:
-    """Lines to be set as they stand, such as a claim or numbers to paste, under a sentence."""
+    """Lines to be set as they stand, such as a claim or numbers to paste, under a sentence and what they state."""
 
     caption: str
     lines: tuple[str, ...]
+    equation: Step | None = None
+    style: Style = field(default_factory=Style)
 
 
 @dataclass(frozen=True)

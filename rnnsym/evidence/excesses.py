@@ -17,8 +17,9 @@ from rnnsym.evidence.differences import differences_measure
 from rnnsym.evidence.norm_points import Float, Given, NormPoint, spectral_norm
 from rnnsym.evidence.number_checks import check_number
 from rnnsym.model.expressions import Diagonal, Expression, Variable, t
-from rnnsym.writing.boxes import Box, words
+from rnnsym.writing.boxes import Box
 from rnnsym.writing.derivation import Check, Section, Step, Table
+from rnnsym.writing.norm_layout import array_of_numbers
 
 UNITS, LAGS, DRAWS = (1, 2), (1, 2, 3), 150
 ENTRIES = (-4.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0)
@@ -164,4 +165,4 @@ def _rows(bound: JacobianBound, found: Excess) -> tuple[tuple[Box | Expression, 
     given, used = found.point.given, parameters_of(bound.loop.cell)
     named: list[tuple[Expression, Any]] = [(p, given.parameters[p]) for p in bound.network.parameters if p in used]
     named += [(state.at(Integer(0)), given.starts[state]) for state in bound.loop.states]
-    return tuple((name, words(str(np.asarray(value).tolist()))) for name, value in named)
+    return tuple((name, array_of_numbers(np.asarray(value, dtype=float).tolist())) for name, value in named)

@@ -84,7 +84,14 @@ class Cases:
     second: Box
 
 
-Box = Glyph | Row | Fraction | Script | Limits | Fence | Brace | Accent | Cases
+@dataclass(frozen=True)
+class Grid:
+    """A matrix of boxes between brackets, row by row."""
+
+    rows: tuple[tuple[Box, ...], ...]
+
+
+Box = Glyph | Row | Fraction | Script | Limits | Fence | Brace | Accent | Cases | Grid
 
 
 def row(*parts: Box) -> Box:

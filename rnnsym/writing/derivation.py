@@ -29,6 +29,7 @@ RULES: Mapping[str, str] = MappingProxyType({
     "base case": "the statement for the first step",
     "induction step": "from one step to the next, at an arbitrary state",
     "last term": "the last term of a sum and the first factor of its products are taken off",
+    "claim": "an equation that is put to the test",
     "induction": "base case and step together give the statement for every length",
     **norm_rules,
 })

@@ -85,10 +85,10 @@ def latex_section(section: Section, style: Style, numbers: dict[str, int]) -> st
 
 def _group(rule: str, why: str, steps: list[Step], style: Style, numbers: dict[str, int]) -> str:
     head = f"\\textbf{{{escape(rule.capitalize())}.}} {latex_text(why, style)}{cited(steps, numbers)}\n"
-    return head + _display(steps, style)
+    return head + latex_display(steps, style)
 
 
-def _display(steps: list[Step], style: Style) -> str:
+def latex_display(steps: list[Step], style: Style) -> str:
     """Set equations at the largest size at which all lines fit the page."""
     for size, room in SIZES:
         chosen, found = size, equations(steps, style, paper(room))

@@ -10,7 +10,6 @@ from sympy import Integer
 from rnnsym.calculus.binding import Assignment
 from rnnsym.calculus.lengths import is_symbolic
 from rnnsym.calculus.unrolling import BACK, LoopGraph, StepGraph, unroll
-from rnnsym.model.cells import built_in_entry
 from rnnsym.model.expressions import S, T, Variable
 from rnnsym.writing.derivation import Section, Step
 
@@ -29,7 +28,7 @@ def forward_section(graph: StepGraph, counts: Mapping[Any, Any]) -> Section:
     """Return the equations in order of computation."""
     symbolic = is_symbolic(counts)
     lines = _for_every_step(graph, counts) if symbolic else _step_by_step(graph, counts)
-    text = _published(graph) + (WORDS_ANY if symbolic else WORDS) + _registers(graph)
+    text = (WORDS_ANY if symbolic else WORDS) + _registers(graph)
     return Section("forward", "The unrolled equations", text, tuple(lines))
 
 
@@ -70,13 +69,6 @@ def _started(graph: StepGraph, loop: LoopGraph, counts: Mapping[Any, Any]) -> It
 
 def _why_start(graph: StepGraph) -> str:
     return "The encoder's last state is the decoder's first." if len(graph.loops) > 1 else "The input comes first."
-
-
-def _published(graph: StepGraph) -> str:
-    """Say which of the published variants a built-in cell is."""
-    cells = [layer for cell in (graph.network.cell, graph.network.decoder) if cell for layer in cell.layers or (cell,)]
-    found = dict.fromkeys(entry for entry in map(built_in_entry, cells) if entry is not None)
-    return "".join(f"{entry.title}: {entry.source}. " for entry in found)
 
 
 def _registers(graph: StepGraph) -> str:

@@ -102,6 +102,11 @@ def _cases(box: bx.Cases) -> str:
     return rf"\begin{{cases}}{first} & \text{{if }} {condition} \\ {second} & \text{{otherwise}}\end{{cases}}"
 
 
+def _grid(box: bx.Grid) -> str:
+    lines = r" \\ ".join(" & ".join(latex(entry).strip() for entry in line) for line in box.rows)
+    return rf"\begin{{bmatrix}}{lines}\end{{bmatrix}}"
+
+
 _printers: dict[type, Callable[[Any], str]] = {
     bx.Glyph: _glyph,
     bx.Row: _row,
@@ -111,5 +116,6 @@ _printers: dict[type, Callable[[Any], str]] = {
     bx.Fence: _fence,
     bx.Brace: _brace,
     bx.Cases: _cases,
+    bx.Grid: _grid,
     bx.Accent: lambda box: rf"\hat{{{latex(box.body)}}}",
 }

@@ -20,7 +20,7 @@ def limits_section() -> Section:
     text = (
         "Of the network whose state is the one before times a matrix, the Jacobian between steps `k` apart is the "
         "power `k` of that matrix or of its transpose. The same holds of tanh at the state 0 without inputs and "
-        "biases. Matrices are written row by row."
+        "biases."
     )
     return Section("limits", "What is not implied", text, (*_norm(), *_entries(), *_radius()))
 

@@ -64,6 +64,11 @@ def _cases(box: bx.Cases) -> str:
     return f'<mrow><mo stretchy="true">{{</mo><mtable columnalign="left left">{lines}</mtable></mrow>'
 
 
+def _grid(box: bx.Grid) -> str:
+    lines = "".join("<mtr>" + "".join(f"<mtd>{mathml(entry)}</mtd>" for entry in line) + "</mtr>" for line in box.rows)
+    return f'<mrow><mo stretchy="true">[</mo><mtable>{lines}</mtable><mo stretchy="true">]</mo></mrow>'
+
+
 _printers: dict[type, Callable[[Any], str]] = {
     bx.Glyph: _glyph,
     bx.Row: _row,
@@ -73,5 +78,6 @@ _printers: dict[type, Callable[[Any], str]] = {
     bx.Fence: _fence,
     bx.Brace: _brace,
     bx.Cases: _cases,
+    bx.Grid: _grid,
     bx.Accent: lambda box: f'<mover accent="true">{mathml(box.body)}<mo stretchy="false">^</mo></mover>',
 }

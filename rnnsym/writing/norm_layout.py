@@ -108,13 +108,7 @@ def _relation(node: norms.Relation, style: Style, inner: Inner) -> Box:
 
 
 def _numbers(node: norms.NumberMatrix, style: Style, inner: Inner) -> Box:
-    """Row by row between brackets, as a program takes it."""
-    return _listed([_listed([decimal(entry) for entry in line]) for line in node.rows])
-
-
-def _listed(parts: list[Box]) -> Box:
-    joined = [box for part in parts for box in (bx.COMMA, part)][1:]
-    return bx.Fence(row(*joined), "[", "]")
+    return bx.Grid(tuple(tuple(decimal(entry) for entry in line) for line in node.rows))
 
 
 def decimal(value: Rational) -> Box:
@@ -123,6 +117,14 @@ def decimal(value: Rational) -> Box:
     if Rational(text) != abs(value):
         return scalar(value)
     return row(bx.MINUS, bx.number(text)) if value < 0 else bx.number(text)
+
+
+def array_of_numbers(values: Any) -> Box:
+    """Lay out a number, a list of them as a row, or lists as a matrix; one entry alone bears no brackets."""
+    line = values if isinstance(values, list) else [values]
+    rows = line if isinstance(line[0], list) else [line]
+    boxes = tuple(tuple(decimal(Rational(repr(entry))) for entry in one) for one in rows)
+    return boxes[0][0] if len(boxes) == len(boxes[0]) == 1 else bx.Grid(boxes)
 
 
 _entries: dict[type, tuple[int, Entry]] = {

@@ -104,6 +104,11 @@ def _limits(box: bx.Limits) -> str:
     return f"{box.operator.unicode}_{{{_compact(box.below)}}}" + (f"^{{{above}}} " if above else " ")
 
 
+def _grid(box: bx.Grid) -> str:
+    """Row by row between brackets, as a program takes it."""
+    return "[" + ", ".join("[" + ", ".join(map(plain, line)) + "]" for line in box.rows) + "]"
+
+
 _printers: dict[type, Callable[[Any], str]] = {
     bx.Glyph: lambda box: box.unicode,
     bx.Row: _row,
@@ -113,5 +118,6 @@ _printers: dict[type, Callable[[Any], str]] = {
     bx.Fence: lambda box: f"{box.left}{plain(box.body)}{box.right}",
     bx.Cases: lambda box: f"{{{plain(box.first)} if {plain(box.condition)}, {plain(box.second)} otherwise}}",
     bx.Brace: lambda box: f"{plain(box.body)}   ({box.label})",
+    bx.Grid: _grid,
     bx.Accent: lambda box: f"{box.body.unicode}\u0302" if box.body.unicode != "y" else "ŷ",
 }

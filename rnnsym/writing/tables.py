@@ -11,6 +11,7 @@ from sympy import Integer
 
 from rnnsym.calculus.paths import cell_parameters
 from rnnsym.calculus.unrolling import StepGraph
+from rnnsym.model.cells import built_in_entry
 from rnnsym.model.expressions import Constant, Named, Variable
 from rnnsym.model.networks import Network, ParameterCount
 from rnnsym.writing.boxes import PLUS, Box, number, operator, row, superscript, words
@@ -43,7 +44,7 @@ def notation_section(graph: StepGraph, sizes: Mapping[str, int] | None) -> Secti
     names += [(constant, f"constant, {constant.value}") for constant in network.constants]
     header = ("name", "shape", "meaning") if sizes is None else ("name", "shape", "here", "meaning")
     rows = tuple(_notation_row(name, meaning, network, sizes) for name, meaning in names)
-    text = _layout_text(network) + _size_words(graph)
+    text = _published(graph) + _layout_text(network) + _size_words(graph)
     return Section("notation", "Notation and shapes", text, (), Table(header, rows))
 
 
@@ -96,6 +97,13 @@ def _layout_text(network: Network) -> str:
         f"Vectors are {kind} and stand {side} of their weights. ⊙ is the elementwise product, functions act on each "
         "entry. Jacobians are in numerator layout; each gradient has the shape of its parameter."
     )
+
+
+def _published(graph: StepGraph) -> str:
+    """Say which of the published variants a built-in cell is."""
+    cells = [layer for cell in (graph.network.cell, graph.network.decoder) if cell for layer in cell.layers or (cell,)]
+    found = dict.fromkeys(entry for entry in map(built_in_entry, cells) if entry is not None)
+    return "".join(f"{entry.title}: {entry.source}. " for entry in found)
 
 
 def _size_words(graph: StepGraph) -> str:

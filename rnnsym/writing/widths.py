@@ -33,7 +33,8 @@ PUNCTUATION = frozenset(",;:")
 DISPLAY, TEXT, SCRIPT = 0, 1, 2  # TeX's styles; what is smaller still counts as 3
 SCALES = (1.0, 1.0, 0.8, 0.72)  # of letters; small letters are cut wider than large ones
 TALL_BRACKET, SINGLE_BRACKET = 0.75, 0.6
-TALL = (bx.Fraction, bx.Limits, bx.Cases)
+COLUMN_SEP = 1.0  # between the columns of a matrix
+TALL = (bx.Fraction, bx.Limits, bx.Cases, bx.Grid)
 
 
 def width(box: bx.Box, style: int = DISPLAY) -> float:
@@ -103,6 +104,11 @@ def _cases(box: bx.Cases, style: int) -> float:
     return max(width(box.first, TEXT), width(box.second, TEXT)) + condition + 2.3
 
 
+def _grid(box: bx.Grid, style: int) -> float:
+    columns = [max(width(entry, TEXT) for entry in column) for column in zip(*box.rows, strict=True)]
+    return sum(columns) + COLUMN_SEP * (len(columns) - 1) + 2 * SCALES[style] * (TALL_BRACKET + THIN)
+
+
 _widths: dict[type, Callable[[Any, int], float]] = {
     bx.Glyph: _glyph,
     bx.Row: _row,
@@ -112,5 +118,6 @@ _widths: dict[type, Callable[[Any, int], float]] = {
     bx.Fence: _fence,
     bx.Brace: lambda box, style: max(width(box.body, style), SCALES[SCRIPT] * words_width(box.label)),
     bx.Cases: _cases,
+    bx.Grid: _grid,
     bx.Accent: lambda box, style: width(box.body, style),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import random_expressions as drawn
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,6 @@ from rnnsym.calculus.collection import collected
 from rnnsym.calculus.paths import step_blocks
 from rnnsym.calculus.unrolling import graph_of
 from rnnsym.model import expressions as ex
-from tests.calculus import random_expressions as drawn
 
 n = ex.size("n")
 a, b, c, d = (ex.Variable(name, (n,), ex.t) for name in "abcd")

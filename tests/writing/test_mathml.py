@@ -222,4 +222,5 @@ def boxes_in(box: bx.Box) -> set[type]:
 @pytest.mark.parametrize("printers", [latex._printers, mathml._printers, plain._printers, widths._widths])
 def test_every_kind_of_box_is_printed_and_occurs_here(printers: dict[type, object]) -> None:
     assert set(printers) == set(get_args(bx.Box))
-    assert set().union(*(boxes_in(lay_out(expression, Style())) for expression, _ in NODES)) == set(get_args(bx.Box))
+    occurring = [*(expression for expression, _ in NODES), norms.NumberMatrix((1, 2), (3, 4))]
+    assert set().union(*(boxes_in(lay_out(expression, Style())) for expression in occurring)) == set(get_args(bx.Box))

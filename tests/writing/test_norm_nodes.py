@@ -119,12 +119,10 @@ NODES: list[tuple[ex.Expression, str, str, str]] = [
     ),
     (
         norms.NumberMatrix(("9/10", 10), (0, "9/10")),
-        "[[0.9 , 10] , [0 , 0.9]]",
+        r"\begin{bmatrix}0.9 & 10 \\ 0 & 0.9\end{bmatrix}",
         "[[0.9, 10], [0, 0.9]]",
-        '<mrow><mo stretchy="false">[</mo><mrow><mrow><mo stretchy="false">[</mo><mrow><mn>0.9</mn><mo>,</mo><mn>'
-        '10</mn></mrow><mo stretchy="false">]</mo></mrow><mo>,</mo><mrow><mo stretchy="false">[</mo><mrow><mn>0'
-        '</mn><mo>,</mo><mn>0.9</mn></mrow><mo stretchy="false">]</mo></mrow></mrow><mo stretchy="false">]</mo>'
-        "</mrow>",
+        '<mrow><mo stretchy="true">[</mo><mtable><mtr><mtd><mn>0.9</mn></mtd><mtd><mn>10</mn></mtd></mtr><mtr><mtd>'
+        '<mn>0</mn></mtd><mtd><mn>0.9</mn></mtd></mtr></mtable><mo stretchy="true">]</mo></mrow>',
     ),
     (
         norms.Decimal("9/10"),
