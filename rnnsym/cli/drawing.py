@@ -15,6 +15,7 @@ from pathlib import Path
 from rnnsym.cli.outputs import made_folder
 from rnnsym.errors import OutputError, RnnsymError
 from rnnsym.model.networks import Network
+from rnnsym.model.whole_files import write_whole
 
 MOST_JOBS = 64
 
@@ -51,13 +52,11 @@ def draw_figures(order: Order, folder: Path, advance: Callable[[int, int], None]
     The files do not depend on the number of processes: each figure has its own seed. ``advance`` hears how many are
     done. The first error stops all, and nothing half-written is left.
     """
-    from rnnsym.dynamics.style import write_figure
-
     made_folder(folder)
     drawn = _drawn_side_by_side if min(order.jobs, len(order.names)) > 1 else _drawn_in_turn
     paths = {name: folder / f"{name}.{order.form}" for name in order.names}
     for done, (name, content) in enumerate(drawn(order), start=1):
-        write_figure(content, paths[name])
+        write_whole(content, paths[name])
         advance(done, len(paths))
     yield from paths.values()
 

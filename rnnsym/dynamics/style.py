@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.errors import OutputError
+from rnnsym.model.whole_files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,14 +76,14 @@ def style() -> Iterator[None]:
 def save_figure(figure: Figure, path: str | Path) -> Path:
     """Write ``figure`` as .svg, .pdf or .png, the same bytes each time; return the path.
 
-    The file is written whole or not at all: under a temporary name in the same folder, then renamed.
+    The file is written whole or not at all; a link stays, and what it points to is written.
     Errors: OutputError for another ending and for a place that cannot be written.
     """
     target = Path(path)
     kind = target.suffix.lower().removeprefix(".")
     if kind not in _metadata:
         raise OutputError(f"figure {str(target)!r}: unknown ending {target.suffix!r}; use .svg, .pdf or .png")
-    write_figure(figure_bytes(figure, kind), target)
+    write_whole(figure_bytes(figure, kind), target)
     return target
 
 
@@ -93,21 +93,6 @@ def figure_bytes(figure: Figure, kind: str) -> bytes:
     with style(), _quiet_fonts():
         figure.savefig(buffer, format=kind, metadata=dict(_metadata[kind]))
     return buffer.getvalue()
-
-
-def write_figure(content: bytes, target: Path) -> None:
-    """Write a figure's file under a temporary name, then rename. Errors: OutputError where that cannot be done."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        try:
-            temporary.write_bytes(content)
-            os.replace(temporary, target)
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(f"figure {str(target)!r} cannot be written ({reason}); check the folder") from error
 
 
 @contextmanager
