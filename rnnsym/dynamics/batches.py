@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsym.dynamics.numbers import whole
 from rnnsym.errors import DataError
+from rnnsym.numerics.numbers import whole
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from rnnsym.calculus.binding import names_in
 from rnnsym.calculus.unrolling import graph_of
-from rnnsym.dynamics import numbers
-from rnnsym.dynamics.numbers import nonnegative, whole
 from rnnsym.dynamics.scans import scale_into_range
 from rnnsym.errors import DataError, NotFiniteError
 from rnnsym.model.expressions import MatrixProduct, Named, Parameter, Transposed, t, walk
 from rnnsym.model.losses import Loss, losses
 from rnnsym.model.networks import Network
+from rnnsym.numerics import numbers
 from rnnsym.numerics.arrays import as_floats, as_mapping
+from rnnsym.numerics.numbers import nonnegative, whole
 
 Float = NDArray[np.float64]
 

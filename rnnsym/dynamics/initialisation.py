@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsym.dynamics import numbers
 from rnnsym.dynamics.connections import Connection, connections, forget_biases
 from rnnsym.dynamics.draws import recurrent_weights
 from rnnsym.errors import DataError
 from rnnsym.model.networks import Network
+from rnnsym.numerics import numbers
 
 Float = NDArray[np.float64]
 Draw = Callable[[Connection, np.random.Generator], Float]

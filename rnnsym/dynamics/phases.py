@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.dynamics.closed_forms import mean_field
-from rnnsym.dynamics.numbers import whole
 from rnnsym.errors import DataError
+from rnnsym.numerics.numbers import whole
 
 Float = NDArray[np.float64]
 

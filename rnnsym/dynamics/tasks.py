@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from rnnsym.dynamics.batches import Batch, Drawn
-from rnnsym.dynamics.numbers import whole
 from rnnsym.errors import DataError
 from rnnsym.model.cells import Cell
 from rnnsym.model.networks import Network
 from rnnsym.model.topologies import topologies
+from rnnsym.numerics.numbers import whole
 
 Draw = Callable[[np.random.Generator, int, int], Batch]
 

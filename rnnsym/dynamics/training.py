@@ -14,13 +14,13 @@ import numpy as np
 from rnnsym.dynamics.batches import Batch, Batches
 from rnnsym.dynamics.clipping import clip_by_norm, clip_by_value, global_norm
 from rnnsym.dynamics.courses import Course, load_course, save_course
-from rnnsym.dynamics.numbers import positive, whole
 from rnnsym.dynamics.optimisers import Adam, Optimiser
 from rnnsym.dynamics.schedules import Constant, Schedule
 from rnnsym.dynamics.truncation import Truncated
 from rnnsym.errors import DataError, NotFiniteError, OutputError
 from rnnsym.model.networks import Network
 from rnnsym.numerics.compilation import CompiledNetwork, compile_network
+from rnnsym.numerics.numbers import positive, whole
 
 Progress = Callable[[int, int], None]
 DIVERGED = 1e6  # times the first loss (or 1, where that is smaller): from there no run of ours has come back

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.calculus.unrolling import register
-from rnnsym.dynamics.numbers import whole
 from rnnsym.dynamics.scans import scale_to_one
 from rnnsym.dynamics.trajectories import follow
 from rnnsym.errors import DataError, DerivationError
@@ -23,6 +22,7 @@ from rnnsym.model.expressions import t
 from rnnsym.model.networks import Network
 from rnnsym.numerics.arrays import as_floats
 from rnnsym.numerics.compilation import CompiledNetwork, compile_network
+from rnnsym.numerics.numbers import whole
 from rnnsym.numerics.validation import Arguments, Given, validate
 
 Float = NDArray[np.float64]

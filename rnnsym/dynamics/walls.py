@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.dynamics.clipping import clip_by_norm
-from rnnsym.dynamics.numbers import whole
 from rnnsym.errors import DataError
+from rnnsym.numerics.numbers import whole
 
 Float = NDArray[np.float64]
 
