@@ -21,6 +21,7 @@ from rnnsym.dynamics.sweeps import WEIGHT, Swept, sweep_loops
 from rnnsym.dynamics.trajectories import Trajectories, follow_loops, wide
 from rnnsym.errors import DataError
 from rnnsym.model.expressions import Expression, Parameter
+from rnnsym.model.kinds import shown, texts
 from rnnsym.model.networks import Network
 from rnnsym.model.stacking import flattened, rank_of, with_axes
 from rnnsym.numerics.validation import Given
@@ -62,8 +63,8 @@ class PathContributions:
 
         Errors: DataError for a name without terms, and where every term is zero: there is nothing to share.
         """
-        if name not in self.log_norms:
-            raise DataError(f"there are no contributions to {name!r} here, only to {', '.join(self.log_norms)}")
+        if not isinstance(name, str) or name not in self.log_norms:
+            raise DataError(f"there are no contributions to {shown(name)} here, only to {', '.join(self.log_norms)}")
         return shares_of_last(self.log_norms[name], name)
 
 
@@ -95,6 +96,8 @@ def path_contributions(
     ``gradient_products``. Errors: DataError for arguments that do not fit, for terms that overflow, and where the cell
     has no parameters, or none that the loss depends on smoothly.
     """
+    if targets is None:
+        raise DataError("targets: a gradient is that of a loss, which needs them")
     followed = follow_loops(network, Given(parameters, inputs, targets, initial_state))
     graph = followed[0].graph
     with np.errstate(all="ignore"):
@@ -127,7 +130,9 @@ def _wanted(graph: StepGraph, recursion: AdjointRecursion, wrt: Iterable[str] | 
         raise DataError(f"the gradients in {', '.join(of_cells)} of the cell {name} are zero whatever the numbers, so "
                         "no step contributes to any" if of_cells else
                         f"the cell {name} has no parameters, so no step contributes to any gradient")
-    names = known if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    names = tuple(known) if wrt is None else texts("wrt", wrt, f"names of parameters, of {', '.join(known)}")
+    if not names:
+        raise DataError(f"wrt: expected at least one name of {', '.join(known)}; None means all")
     for name in names:
         if name in of_cells and name not in known:
             raise DataError(f"wrt: the gradient in {name} is zero whatever its value, so no step contributes to it; "

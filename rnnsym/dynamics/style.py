@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.errors import OutputError
+from rnnsym.model.kinds import instance
 from rnnsym.model.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -77,14 +79,22 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     """Write ``figure`` as .svg, .pdf or .png, the same bytes each time; return the path.
 
     The file is written whole or not at all; a link stays, and what it points to is written.
-    Errors: OutputError for another ending and for a place that cannot be written.
+    Errors: OutputError for another ending and for a place that cannot be written; DataError for what is no figure.
     """
-    target = Path(path)
+    known_figure(figure)
+    target = Path(instance("path", path, str | os.PathLike, "a path"))
     kind = target.suffix.lower().removeprefix(".")
     if kind not in _metadata:
         raise OutputError(f"figure {str(target)!r}: unknown ending {target.suffix!r}; use .svg, .pdf or .png")
     write_whole(figure_bytes(figure, kind), target)
     return target
+
+
+def known_figure(figure: Any) -> Figure:
+    """Return a figure of Matplotlib's, or raise DataError."""
+    from matplotlib.figure import Figure
+
+    return instance("figure", figure, Figure, "a matplotlib.figure.Figure")
 
 
 def figure_bytes(figure: Figure, kind: str) -> bytes:

@@ -216,7 +216,7 @@ SCALINGS: dict[str, tuple[dict[str, Any], Any, Any, str]] = {
     "a matrix that is not square": ({}, 1.0, ("W_i",), "names: 'W_i' multiplies no state of the step before directly"),
     "a bias": ({}, 1.0, "b", "'b' multiplies no state of the step before directly; the recurrent weights are W_h"),
     "a readout's weight": ({}, 1.0, ["W_h", "W_o"], "names: 'W_o' multiplies no state"),
-    "no names": ({}, 1.0, 3, "names: expected names of weights, but it is 3"),
+    "no names": ({}, 1.0, 3, "names: expected names of weights, of W_h, but it is 3"),
 }
 
 
