@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rnnsym.errors import DataError
+from rnnsym.model.kinds import instance
 from rnnsym.model.whole_files import write_whole
 
 Row = TypeVar("Row")
@@ -16,10 +17,11 @@ Row = TypeVar("Row")
 def read_rows(path: Path, row: Callable[[Mapping[str, Any]], Row]) -> list[Row]:
     """Return what ``row`` makes of each row, nothing where there is no file. Errors: DataError for what is no table."""
     try:
-        return [row(one) for one in json.loads(path.read_text(encoding="utf-8"))]
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return [row(one) for one in instance("table", found, list, "a list of rows")]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, DataError) as error:
         raise DataError(f"{path}: is no table of outcomes ({error}); remove it to train anew") from None
 
 
