@@ -41,7 +41,7 @@ def texts(name: str, value: Any, words: str) -> tuple[str, ...]:
 
 def several(name: str, value: Iterable[Kind], words: str) -> tuple[Kind, ...]:
     """Return what a value runs through, or raise DataError where it is nothing to run through, or a text."""
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable) or not getattr(value, "ndim", 1):
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable) or not getattr(value, "ndim", 1):
         raise DataError(f"{name}: expected {words}, but it is {shown(value)}")
     return tuple(value)
 
