@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from threadpoolctl import threadpool_info
 from benchmarks import goals
 from benchmarks.contestants import OURS, PLAIN
 from benchmarks.rows import key
+from rnnsym.model.whole_files import write_whole
 
 PLACE = Path(__file__).parent
 PACKAGES = ("numpy", "scipy", "numba", "autograd", "torch", "jax")
@@ -164,9 +164,7 @@ def agreement_lines(rows: list[dict[str, Any]]) -> list[str]:
 
 def replace_file(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    partial = path.with_suffix(path.suffix + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    write_whole(text.encode(), path)
 
 
 def write(record: Record) -> None:

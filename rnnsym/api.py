@@ -16,6 +16,7 @@ from rnnsym.evidence.verdicts import Verdict
 from rnnsym.evidence.verification import verify
 from rnnsym.model.networks import Network
 from rnnsym.numerics.compilation import CompiledNetwork, compile_network
+from rnnsym.numerics.numbers import seed as whole_seed
 from rnnsym.numerics.targets import emit as emitted
 from rnnsym.writing.bounds import bound_derivation
 from rnnsym.writing.clashes import refuse_clashes
@@ -39,7 +40,7 @@ def derive(
     derivative are one for every T (``.proved``). ``output_steps`` is a decoder's S (T where absent); ``sizes``, such as
     ``{"d": 5, "n": 3, "k": 1}``, adds numbers to the tables of shapes and counts; ``seed`` draws the random points.
     Errors: DerivationError for steps that are no whole number from 1, or for two names that would be printed alike;
-    CheckError where a line fails its check.
+    DataError for a seed that is no whole number from 0; CheckError where a line fails its check.
 
     >>> import rnnsym
     >>> network = rnnsym.Network(rnnsym.cells["simple"])
@@ -51,6 +52,7 @@ def derive(
         raise DerivationError(f"steps must be a whole number, or None for any length T, but it is {steps!r}")
     if sizes is not None and not (isinstance(sizes, Mapping) and all(isinstance(name, str) for name in sizes)):
         raise DerivationError(f"sizes must be a dict such as {{'d': 5, 'n': 3, 'k': 1}}, but it is {sizes!r:.80}")
+    seed = whole_seed(seed)
     document = derivation(network, steps, sizes, output_steps)
     refuse_clashes(graph_of(network), max(steps or 0, output_steps or 0))
     return verify(document, seed)
@@ -62,7 +64,8 @@ def derive_bounds(network: Network, seed: int = 0) -> Derivation:
     For s_t = f(W s_{t−1} + …), β = γ σ_max(W) with γ = sup |f′|; with several states the norm of the matrix of the
     blocks' bounds. Each line bears its checks: equations are exact identities, inequalities are proved by their rule
     from the lines above and tried at draws, which prove nothing. Errors: DerivationError for a network of several
-    loops, for a kind of node without a rule, and for names that the document needs; CheckError where a line fails.
+    loops, for a kind of node without a rule, and for names that the document needs; DataError for a seed that is no
+    whole number from 0; CheckError where a line fails.
     (Pascanu, Mikolov, Bengio 2013, section 2.1.)
 
     >>> import rnnsym
@@ -70,6 +73,7 @@ def derive_bounds(network: Network, seed: int = 0) -> Derivation:
     >>> document.checked
     True
     """
+    seed = whole_seed(seed)
     return verify_bounds(bound_derivation(network), seed)
 
 

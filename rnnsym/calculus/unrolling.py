@@ -31,6 +31,7 @@ from rnnsym.model.expressions import (
     rebuild,
     t,
 )
+from rnnsym.model.kinds import known_network
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 
@@ -169,7 +170,8 @@ def register(state: Variable, back: int) -> Variable:
 
 
 def graph_of(network: Network) -> StepGraph:
-    """Return the let-bound steps of ``network``."""
+    """Return the let-bound steps of ``network``. Errors: DataError for what is no network."""
+    known_network(network)
     names = Names.of(network)
     states = frozenset(state.variable for loop in network.loops for state in loop.states)
     loops = tuple(_loop_graph(network, *part, names) for part in zip(network.loops, "ae", strict=False))

@@ -228,7 +228,8 @@ def figures(
         return 0
     found = chosen_network(cell, network, topology, loss, layers)
     others = cell is None and network is None and topology is None and loss is None and layers == 1
-    order = Order(tuple(dict.fromkeys(drawable_figures(names, found, others=others))), found, form, seed, style, jobs)
+    chosen = tuple(dict.fromkeys(drawable_figures(names, found, others=others)))
+    order = Order(chosen, found, form, seed, style, jobs, lenient=not names)
     with progress_bar() as stage:
         paths = list(draw_figures(order, output, stage("drawing")))
     show("".join(f"{path}\n" for path in paths))

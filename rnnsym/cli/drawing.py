@@ -13,15 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnsym.cli.outputs import made_folder
-from rnnsym.errors import OutputError, RnnsymError
+from rnnsym.cli.streams import complain
+from rnnsym.errors import DataError, OutputError, RnnsymError
 from rnnsym.model.networks import Network
+from rnnsym.model.whole_files import write_whole
 
 MOST_JOBS = 64
+Answer = bytes | DataError  # a figure's file, or why there is none
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is drawn, and how: figures by name, of a network, in a format and a style, by so many processes."""
+    """What is drawn, and how: figures by name, of a network, in a format and a style, by so many processes.
+
+    ``lenient`` passes over a figure that weights at random leave nothing to draw of, and draws the others.
+    """
 
     names: tuple[str, ...]
     network: Network
@@ -29,6 +35,7 @@ class Order:
     seed: int = 0
     style: str = "print"
     jobs: int = 1
+    lenient: bool = False
 
 
 def usual_jobs() -> int:
@@ -49,28 +56,31 @@ def draw_figures(order: Order, folder: Path, advance: Callable[[int, int], None]
     """Draw figures into a folder, made where there is none, and yield their paths in the order of the names.
 
     The files do not depend on the number of processes: each figure has its own seed. ``advance`` hears how many are
-    done. The first error stops all, and nothing half-written is left.
+    done. The first error stops all, and nothing half-written is left; a figure that is passed over is named on standard
+    error.
     """
-    from rnnsym.dynamics.style import write_figure
-
     made_folder(folder)
-    drawn = _drawn_side_by_side if min(order.jobs, len(order.names)) > 1 else _drawn_in_turn
+    answers = _side_by_side if min(order.jobs, len(order.names)) > 1 else _in_turn
     paths = {name: folder / f"{name}.{order.form}" for name in order.names}
-    for done, (name, content) in enumerate(drawn(order), start=1):
-        write_figure(content, paths[name])
-        advance(done, len(paths))
+    for done, (name, answer) in enumerate(answers(order), start=1):
+        if isinstance(answer, DataError):
+            complain("note", f"the figure {name} is not drawn: {answer}")
+            del paths[name]
+        else:
+            write_whole(answer, paths[name])
+        advance(done, len(order.names))
     yield from paths.values()
 
 
-def _drawn_in_turn(order: Order) -> Iterator[tuple[str, bytes]]:
+def _in_turn(order: Order) -> Iterator[tuple[str, Answer]]:
     return ((name, drawn(name, order)) for name in order.names)
 
 
-def _drawn_side_by_side(order: Order) -> Iterator[tuple[str, bytes]]:
+def _side_by_side(order: Order) -> Iterator[tuple[str, Answer]]:
     """Yield the files as they come. Errors: OutputError where a process was killed."""
     with _pool(min(order.jobs, len(order.names))) as pool:
         with _interrupts_held():
-            waiting: dict[Future[bytes], str] = {pool.submit(drawn, name, order): name for name in order.names}
+            waiting: dict[Future[Answer], str] = {pool.submit(drawn, name, order): name for name in order.names}
         try:
             for future in as_completed(waiting):
                 yield waiting[future], future.result()
@@ -113,8 +123,17 @@ def _leave_interrupts() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def drawn(name: str, order: Order) -> bytes:
-    """Return the file of one figure."""
+def drawn(name: str, order: Order) -> Answer:
+    """Return the file of one figure; the DataError that it ends in, where the order is lenient."""
+    try:
+        return _file(name, order)
+    except DataError as error:
+        if not order.lenient:
+            raise
+        return error
+
+
+def _file(name: str, order: Order) -> bytes:
     from rnnsym.dynamics import figures, restyle_figure
     from rnnsym.dynamics.style import figure_bytes
 

@@ -36,7 +36,7 @@ NotationOption = Annotated[
     typer.Option("--notation", help="Whose letters: author (the equations' own), notes, goodfellow or pytorch.",
                  autocompletion=notation_names),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Repeats a run exactly.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Repeats a run exactly.")]
 OutputOption = Annotated[
     Path | None, typer.Option("-o", "--output", help="A file to write; standard output if absent, or -.")
 ]

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from rnnsym.cli.streams import complain, show
 from rnnsym.errors import DataError, OutputError
 from rnnsym.model.networks import Network
+from rnnsym.model.whole_files import write_whole
 
 MARKS = ("checks.json", "derivation.tex")  # a folder without these is no earlier report, whatever else it holds
-STANDARD_STREAMS = (1, 2)
 
 
 def deliver(text: str, output: Path | None) -> None:
@@ -27,51 +26,13 @@ def deliver(text: str, output: Path | None) -> None:
 
 
 def write_file(content: bytes, output: Path) -> None:
-    """Write a file under a temporary name, then rename; a link stays, and what it points to is written.
-
-    Pipes and devices are written straight into. Raises OutputError where that cannot be done.
-    """
-    try:
-        if _is_stream(output):
-            with open(output, "ab") as stream:
-                stream.write(content)
-        else:
-            _write_whole(content, Path(os.path.realpath(output)))
-    except (OSError, ValueError) as error:
-        raise _unwritable(output, error, "file") from None
+    """Write a file whole or not at all; a link stays. Errors: OutputError where that cannot be done."""
+    write_whole(content, output, "choose another file with -o")
 
 
-def _is_stream(path: Path) -> bool:
-    """Whether a path is a pipe or device, or the file behind a standard stream, to which a shell may be appending."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return False
-    if stat.S_ISDIR(found.st_mode):
-        raise OutputError(f"{path}: is a folder, but a file is to be written; name one with -o")
-    return not stat.S_ISREG(found.st_mode) or any(_is_open_as(number, found) for number in STANDARD_STREAMS)
-
-
-def _is_open_as(descriptor: int, found: os.stat_result) -> bool:
-    with suppress(OSError):  # a closed stream is no file
-        return os.path.samestat(found, os.fstat(descriptor))
-    return False
-
-
-def _write_whole(content: bytes, target: Path) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=".rnnsym-", dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        _allow_reading(Path(name), 0o666)
-        os.replace(name, target)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _unwritable(place: Path, error: OSError | ValueError, kind: str) -> OutputError:
+def _unwritable(place: Path, error: OSError | ValueError) -> OutputError:
     reason = getattr(error, "strerror", None) or str(error)
-    return OutputError(f"{place}: cannot be written ({reason}); choose another {kind} with -o")
+    return OutputError(f"{place}: cannot be written ({reason}); choose another folder with -o")
 
 
 @contextmanager
@@ -93,7 +54,7 @@ def whole_folder(folder: Path, replaceable: Collection[str], marks: tuple[str, .
         _refuse_foreign(target, replaceable, marks)  # again: the work took a while
         _replace(work, target)
     except OSError as error:
-        raise _unwritable(folder, error, "folder") from error
+        raise _unwritable(folder, error) from error
     finally:
         if work is not None:
             shutil.rmtree(work, ignore_errors=True)
@@ -176,5 +137,5 @@ def made_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
-        raise _unwritable(folder, error, "folder") from None
+        raise _unwritable(folder, error) from None
     return folder

@@ -12,9 +12,9 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsym.dynamics.numbers import nonnegative, positive
 from rnnsym.errors import NotFiniteError
 from rnnsym.numerics.arrays import as_floats
+from rnnsym.numerics.numbers import nonnegative, positive
 
 Float = NDArray[np.float64]
 Gradients = Mapping[str, Any]

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsym.dynamics.numbers import nonnegative, number, positive, whole
 from rnnsym.errors import DataError
 from rnnsym.numerics.arrays import as_floats
+from rnnsym.numerics.numbers import nonnegative, number, positive, whole
 
 Float = NDArray[np.float64]
 

@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.calculus.adjoints import AdjointRecursion, adjoint_recursion
+from rnnsym.calculus.paths import cell_parameters
+from rnnsym.calculus.unrolling import StepGraph
 from rnnsym.dynamics.scans import TOGETHER, scale_to_one
 from rnnsym.dynamics.sweeps import WEIGHT, Swept, sweep_loops
 from rnnsym.dynamics.trajectories import Trajectories, follow_loops, wide
 from rnnsym.errors import DataError
 from rnnsym.model.expressions import Expression, Parameter
+from rnnsym.model.kinds import shown, texts
 from rnnsym.model.networks import Network
 from rnnsym.model.stacking import flattened, rank_of, with_axes
 from rnnsym.numerics.validation import Given
@@ -60,8 +63,8 @@ class PathContributions:
 
         Errors: DataError for a name without terms, and where every term is zero: there is nothing to share.
         """
-        if name not in self.log_norms:
-            raise DataError(f"there are no contributions to {name!r} here, only to {', '.join(self.log_norms)}")
+        if not isinstance(name, str) or name not in self.log_norms:
+            raise DataError(f"there are no contributions to {shown(name)} here, only to {', '.join(self.log_norms)}")
         return shares_of_last(self.log_norms[name], name)
 
 
@@ -91,15 +94,17 @@ def path_contributions(
     step to the first in one that reads from the end. Over a batch L is the mean, and each term the mean of the
     sequences' terms. Parameters that have one more axis each, (m, *shape), are those of m networks, as for
     ``gradient_products``. Errors: DataError for arguments that do not fit, for terms that overflow, and where the cell
-    has no parameters.
+    has no parameters, or none that the loss depends on smoothly.
     """
+    if targets is None:
+        raise DataError("targets: a gradient is that of a loss, which needs them")
     followed = follow_loops(network, Given(parameters, inputs, targets, initial_state))
     graph = followed[0].graph
     with np.errstate(all="ignore"):
         swept = sweep_loops(followed, graph)
     recursion = adjoint_recursion(graph, weight=WEIGHT)
     found = {}
-    for name in _wanted(network, recursion, wrt):
+    for name in _wanted(graph, recursion, wrt):
         place = next(place for place, one in enumerate(recursion.loops) if name in one.step_gradients)
         with np.errstate(all="ignore"):
             found[name.name] = _terms(followed[place], swept[place], recursion.step_gradients[name])
@@ -117,14 +122,23 @@ def _refuse_overflow(trajectories: Trajectories, name: str, values: Float) -> No
                         "weights")
 
 
-def _wanted(network: Network, recursion: AdjointRecursion, wrt: Iterable[str] | None) -> tuple[Parameter, ...]:
-    known = {p.name: p for p in network.parameters if p in recursion.step_gradients}
+def _wanted(graph: StepGraph, recursion: AdjointRecursion, wrt: Iterable[str] | None) -> tuple[Parameter, ...]:
+    of_cells = {p.name: p for p in cell_parameters(graph)}
+    known = {name: p for name, p in of_cells.items() if p in recursion.step_gradients}
     if not known:
-        raise DataError(f"the cell {network.cell.name} has no parameters, so no step contributes to any gradient")
-    names = known if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt)
+        name = graph.network.cell.name
+        raise DataError(f"the gradients in {', '.join(of_cells)} of the cell {name} are zero whatever the numbers, so "
+                        "no step contributes to any" if of_cells else
+                        f"the cell {name} has no parameters, so no step contributes to any gradient")
+    names = tuple(known) if wrt is None else texts("wrt", wrt, f"names of parameters, of {', '.join(known)}")
+    if not names:
+        raise DataError(f"wrt: expected at least one name of {', '.join(known)}; None means all")
     for name in names:
+        if name in of_cells and name not in known:
+            raise DataError(f"wrt: the gradient in {name} is zero whatever its value, so no step contributes to it; "
+                            f"there are contributions to {', '.join(known)}")
         if name not in known:
-            raise DataError(f"wrt: unknown parameter {name!r}; the cell's parameters are {', '.join(known)}")
+            raise DataError(f"wrt: unknown parameter {name!r}; the cell's parameters are {', '.join(of_cells)}")
     return tuple(known[name] for name in names)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -16,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.dynamics.optimisers import Memory
-from rnnsym.errors import DataError, OutputError
+from rnnsym.errors import DataError
+from rnnsym.model.whole_files import write_whole
 
 Float = NDArray[np.float64]
 FORMAT = "rnnsym course 1"
@@ -54,19 +54,9 @@ def save_course(course: Course, path: Path, settings: str) -> None:
         **{f"memory/{kind}/{name}": value for kind, values in course.memory.averages.items()
            for name, value in values.items()},
     }
-    name = ""
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=".rnnsym-", suffix=".npz", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except OSError as error:
-        raise OutputError(f"{path}: the course cannot be written ({error.strerror}); choose another place") from None
-    finally:
-        if name:
-            Path(name).unlink(missing_ok=True)
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    write_whole(file.getvalue(), path)
 
 
 def _is_whole(arrays: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from rnnsym.dynamics.unrolled_scene import MARGIN, Scene, control_height, scene_
 from rnnsym.dynamics.unrolled_texts import LINE, WORD_LINE, extent
 from rnnsym.errors import DataError
 from rnnsym.model.cells import cells
+from rnnsym.model.kinds import instance, shown
 from rnnsym.model.networks import Network
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ def draw_unrolled(
     artists bear their kind as label: _box, _input, _output, _recurrent, _skip, …. Errors: DataError for steps that are
     no whole number from 1, and for output steps where there is no decoder.
     """
+    from matplotlib.axes import Axes
+
+    instance("axes", axes, Axes, "axes of Matplotlib's")
     with style():
         add_scene(axes, scene_of(Parts(network, steps, output_steps)))
 
@@ -74,14 +78,22 @@ def gallery_figure(networks: Mapping[str, Network], steps: int | None = 3) -> Fi
 
     They stand in lines from left to right, in their order. Errors as for ``draw_unrolled``, and DataError for none.
     """
-    if not networks:
-        raise DataError("a gallery needs at least one network")
+    refuse_no_gallery(networks)
     sizes = {title: unrolled_size(network, steps) for title, network in networks.items()}
     with style():
         figure, panels = lay_gallery(sizes)
         for title, axes in panels.items():
             draw_unrolled(axes, networks[title], steps)
     return figure
+
+
+def refuse_no_gallery(networks: Any) -> None:
+    """Raise DataError for what is no dict of networks by their titles, or is empty."""
+    if not isinstance(networks, Mapping) or not networks:
+        raise DataError(f"networks: a gallery needs a dict of title to network with at least one network, but it is "
+                        f"{shown(networks)}")
+    for title in networks:
+        instance("networks", title, str, "titles for keys")
 
 
 def lay_gallery(

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from rnnsym.calculus.binding import names_in
 from rnnsym.calculus.unrolling import graph_of
-from rnnsym.dynamics import numbers
-from rnnsym.dynamics.numbers import nonnegative, whole
 from rnnsym.dynamics.scans import scale_into_range
 from rnnsym.errors import DataError, NotFiniteError
 from rnnsym.model.expressions import MatrixProduct, Named, Parameter, Transposed, t, walk
+from rnnsym.model.kinds import checked_sizes, known_network, texts
 from rnnsym.model.losses import Loss, losses
 from rnnsym.model.networks import Network
+from rnnsym.numerics import numbers
 from rnnsym.numerics.arrays import as_floats, as_mapping
+from rnnsym.numerics.numbers import nonnegative, whole
 
 Float = NDArray[np.float64]
 
@@ -30,12 +31,13 @@ def draw_parameters(network: Network, sizes: Mapping[str, int], seed: int, *, sc
     DataError for a scale that is no number from 0 or so large that a weight overflows, or a seed that is no whole
     number from 0; NetworkError for sizes.
     """
+    known_network(network)
     size = nonnegative("scale", scale)
     generator = np.random.default_rng(numbers.seed(seed))
     kinds = {count.parameter.name: count.kind for count in network.counts()}
     axis = 0 if network.convention == "row" else 1
     found = {}
-    for name, shape in network.shapes(**sizes).items():
+    for name, shape in network.shapes(**checked_sizes(sizes)).items():
         drawn = generator.standard_normal(shape)  # drawn for biases too: a weight's draw shall not depend on the kinds
         fan_in = shape[axis] if len(shape) == 2 else 1
         found[name] = np.zeros(shape) if kinds[name] == "bias" else _scaled(drawn, size / np.sqrt(fan_in))
@@ -52,8 +54,9 @@ def draw_inputs(
     class of several, else N(0, 1). Errors: DataError for steps that are no whole number from 1, a seed that is none
     from 0, a scale that is no number from 0 or so large that an input overflows; NetworkError for sizes.
     """
+    known_network(network)
     length, size = whole("steps", steps, 1), nonnegative("scale", scale)
-    values = network.size_values(**sizes)
+    values = network.size_values(**checked_sizes(sizes))
     shape = tuple(int(one.xreplace(values)) for one in network.input.shape)
     outputs = tuple(int(one.xreplace(values)) for one in network.target.shape)
     outputs = (length, *outputs) if network.shape_of_steps.every else outputs
@@ -151,6 +154,7 @@ def with_spectral_radius(
     DataError for a radius that is no number from 0, a name that is no such weight, a matrix whose own radius is 0 (no
     scaling can give it another), a radius at which an entry overflows, and a network without recurrent weights.
     """
+    known_network(network)
     wanted = nonnegative("radius", radius)
     known = [p.name for p in network.parameters]
     given = as_mapping("parameters", parameters, known, complete=True)
@@ -183,10 +187,7 @@ def _scalable(network: Network, names: Iterable[str] | None) -> tuple[str, ...]:
                         "directly: scale what it has yourself, spectral_radius tells the radius of a matrix")
     if names is None:
         return recurrent
-    if not isinstance(names, Iterable):
-        raise DataError(f"names: expected names of weights, but it is {names!r:.80}; the recurrent weights are "
-                        f"{', '.join(recurrent)}")
-    chosen = tuple(dict.fromkeys((names,) if isinstance(names, str) else names))
+    chosen = tuple(dict.fromkeys(texts("names", names, f"names of weights, of {', '.join(recurrent)}")))
     for name in chosen:
         if name not in recurrent:
             parameter = any(name == p.name for p in network.parameters)

@@ -6,7 +6,6 @@ same numbers up to the rounding of another machine's products.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -28,7 +27,10 @@ from rnnsym.dynamics.schedules import laws
 from rnnsym.dynamics.training import Progress, Training, train
 from rnnsym.errors import DataError, NotFiniteError
 from rnnsym.model.cells import cells
+from rnnsym.model.kinds import entry, instance
+from rnnsym.numerics.arrays import as_floats
 from rnnsym.numerics.compilation import CompiledNetwork, compile_network
+from rnnsym.numerics.numbers import nonnegative, number, positive, seed, whole
 
 POINTS = 60  # of a curve that a table keeps
 DIGITS = 9  # of its numbers: more than a figure shows, fewer than make a table long
@@ -43,7 +45,8 @@ class Run:
     """A cell on data, by a rule and a law of the rate; clipped by norm, or by value, or not.
 
     ``radius`` is the spectral radius that the recurrent weights start with, None: as they are drawn. Otherwise a cell
-    starts as in the laboratory's lessons.
+    starts as in the laboratory's lessons. Errors: DataError for a name that is in no table, and for numbers out of
+    range.
     """
 
     data: str
@@ -59,6 +62,19 @@ class Run:
     radius: float | None = None
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        source(self.data)
+        for kind, table, name in (("cell", starts, self.cell), ("rule", rules, self.rule),
+                                  ("schedule", laws, self.schedule)):
+            entry(kind, table, name)
+        for name, least in (("units", 1), ("batch", 1), ("updates", 0)):
+            whole(name, getattr(self, name), least)
+        seed(self.seed)
+        positive("rate", self.rate)
+        for name, checked in (("clip_norm", positive), ("clip_value", positive), ("radius", nonnegative)):
+            if getattr(self, name) is not None:
+                checked(name, getattr(self, name))
+
     @property
     def name(self) -> str:
         """What tells this run from every other: all that differs from a plain one."""
@@ -68,9 +84,9 @@ class Run:
 
     @property
     def training(self) -> Training:
-        """How it is trained. Errors: DataError for a rule or a law that is not in the tables."""
-        rule, law = _entry("rule", rules, self.rule), _entry("schedule", laws, self.schedule)
-        return Training(self.updates, rule, law(self.rate, self.updates), self.clip_norm, self.clip_value, SAVE_EVERY)
+        """How it is trained."""
+        rate = laws[self.schedule](self.rate, self.updates)
+        return Training(self.updates, rules[self.rule], rate, self.clip_norm, self.clip_value, SAVE_EVERY)
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,17 @@ class Result:
     targets: tuple[float, ...] = ()
     diverged: str = ""
 
+    def __post_init__(self) -> None:
+        instance("run", self.run, Run, "a Run")
+        whole("updates", self.updates, 0)
+        instance("diverged", self.diverged, str, "a text")
+        for name in ("losses", "norms", "outputs", "targets"):
+            if as_floats(name, getattr(self, name)).ndim != 1:
+                raise DataError(f"{name}: expected a list of numbers")
+        for name in ("measures", "references"):
+            for key, value in instance(name, getattr(self, name), Mapping, "a dict of numbers").items():
+                number(f"{name} {key}", value)
+
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Result:
         """Return the result that a row of a table tells."""
@@ -102,10 +129,10 @@ class Result:
 def perform(run: Run, course: Path | None = None, progress: Progress | None = None, data: Data | None = None) -> Result:
     """Train a run and judge it; with ``course`` a run that was killed goes on from there to the identical result.
 
-    ``data`` are the user's own in the place of those of the name ``run.data``, of the same kind. Errors: DataError for
-    a name that is in no table, and whatever ``train`` raises.
+    ``data`` are the user's own in the place of those of the name ``run.data``, of the same kind. Errors: whatever
+    ``train`` raises.
     """
-    kind, start = source(run.data), _entry("cell", starts, run.cell)
+    kind, start = source(instance("run", run, Run, "a Run").data), starts[run.cell]
     given = data_of(run.data) if data is None else data
     network = kind.network(cells[run.cell])
     sizes = {"d": given.inputs, "n": run.units, "k": given.outputs}
@@ -144,14 +171,6 @@ def _rounded(values: Iterable[Any]) -> tuple[float, ...]:
 
 def _short(values: Mapping[str, float]) -> dict[str, float]:
     return dict(zip(values, _rounded(values.values()), strict=True))
-
-
-def _entry(kind: str, table: Mapping[str, Any], name: Any) -> Any:
-    if not isinstance(name, str) or name not in table:
-        near = difflib.get_close_matches(str(name), table, 1)
-        question = f" (did you mean {near[0]!r}?)" if near else ""
-        raise DataError(f"{kind}: there is no {name!r:.80}{question}; there are {', '.join(table)}")
-    return table[name]
 
 
 def read_results(path: Path) -> dict[Run, Result]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from rnnsym.dynamics.style import PALETTE
+from rnnsym.dynamics.style import PALETTE, known_figure
 from rnnsym.errors import DataError
+from rnnsym.model.kinds import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -95,8 +96,9 @@ def restyle_figure(figure: Figure, name: str) -> Figure:
 
     It is done once, to a figure of this package as it was drawn. Errors: DataError for a name that is not in the table.
     """
-    if name not in styles:
-        raise DataError(f"style: expected one of {', '.join(styles)}, but got {name!r:.80}")
+    known_figure(figure)
+    if not isinstance(name, str) or name not in styles:
+        raise DataError(f"style: expected one of {', '.join(styles)}, but got {shown(name)}")
     style = styles[name]
     if style != styles["print"]:
         from rnnsym.dynamics.restyling import restyle

@@ -6,7 +6,6 @@ others that a network has.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsym.dynamics import numbers
 from rnnsym.dynamics.connections import Connection, connections, forget_biases
 from rnnsym.dynamics.draws import recurrent_weights
 from rnnsym.errors import DataError
+from rnnsym.model.kinds import checked_sizes, entry, known_network
 from rnnsym.model.networks import Network
+from rnnsym.numerics import numbers
 
 Float = NDArray[np.float64]
 Draw = Callable[[Connection, np.random.Generator], Float]
@@ -115,12 +115,13 @@ def initialise(
     >>> parameters["b_f"], parameters["b_i"]
     (array([1., 1., 1.]), array([0., 0., 0.]))
     """
-    entry, start = _scheme(scheme), numbers.seed(seed)
+    known_network(network)
+    law, start = entry("scheme", schemes, scheme), numbers.seed(seed)
     found = {}
-    recurrent = _recurrent(network, entry)
-    for name, one in connections(network, _sizes(sizes), recurrent).items():
-        drawn = entry.draw(one, _stream(start, name))
-        found[name] = np.zeros(one.shape) if one.is_bias and not entry.biases else drawn
+    recurrent = _recurrent(network, law)
+    for name, one in connections(network, checked_sizes(sizes), recurrent).items():
+        drawn = law.draw(one, _stream(start, name))
+        found[name] = np.zeros(one.shape) if one.is_bias and not law.biases else drawn
     for name, value in _forget_values(network, forget_bias).items():
         found[name] = np.full_like(found[name], value)
     return found
@@ -135,10 +136,11 @@ def initialise_state(
     Errors: DataError for another scheme, for a batch that is no whole number from 1 or a seed that is
     none from 0; NetworkError for sizes.
     """
-    if scheme not in ("zeros", "small_random"):
+    known_network(network)
+    if not isinstance(scheme, str) or scheme not in ("zeros", "small_random"):
         raise DataError(f"scheme: a state starts by zeros or small_random, not {scheme!r:.80}")
     rows, start = numbers.whole("batch", batch, 1), numbers.seed(seed)
-    values = network.size_values(**_sizes(sizes))
+    values = network.size_values(**checked_sizes(sizes))
     found = {}
     for state in network.states:
         own = tuple(int(one.xreplace(values)) for one in state.variable.shape)
@@ -147,14 +149,6 @@ def initialise_state(
         first = np.full(shape, float(state.initial))
         found[state.variable.name] = first if scheme == "zeros" else first + noise
     return found
-
-
-def _scheme(name: Any) -> Scheme:
-    if not isinstance(name, str) or name not in schemes:
-        near = difflib.get_close_matches(str(name), schemes, 1)
-        question = f" (did you mean {near[0]!r}?)" if near else ""
-        raise DataError(f"scheme: there is no {name!r:.80}{question}; the schemes are {', '.join(schemes)}")
-    return schemes[name]
 
 
 def _stream(seed: int, name: str) -> np.random.Generator:
@@ -181,9 +175,3 @@ def _forget_values(network: Network, given: Any) -> dict[str, float]:
         return {name: numbers.number(f"forget_bias {name}", value) for name, value in given.items()}
     value = numbers.number("forget_bias", given)
     return dict.fromkeys(forget_biases(network), value)
-
-
-def _sizes(sizes: Any) -> dict[str, int]:
-    if not isinstance(sizes, Mapping):
-        raise DataError(f"sizes: expected a dict such as {{'d': 5, 'n': 3, 'k': 1}}, but it is {sizes!r:.80}")
-    return dict(sizes)

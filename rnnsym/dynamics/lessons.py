@@ -21,8 +21,10 @@ from rnnsym.dynamics.result_tables import read_rows, write_rows
 from rnnsym.dynamics.schedules import laws
 from rnnsym.dynamics.tasks import task
 from rnnsym.dynamics.training import Progress, Training, train
-from rnnsym.errors import DataError
 from rnnsym.model.cells import cells
+from rnnsym.model.kinds import entry, instance
+from rnnsym.numerics import numbers
+from rnnsym.numerics.numbers import level, positive, whole
 
 Told = Callable[[str, int, int], None]  # of which lesson, how many of its updates are done, of how many
 
@@ -74,7 +76,10 @@ starts: Mapping[str, Start] = MappingProxyType({
 
 @dataclass(frozen=True)
 class Lesson:
-    """A learner on a task at a lag: Adam, gradients clipped to a norm, until it is learnt or the updates end."""
+    """A learner on a task at a lag: Adam, gradients clipped to a norm, until it is learnt or the updates end.
+
+    Errors: DataError for a task, a cell or a schedule that is not in the laboratory, and for numbers out of range.
+    """
 
     task: str
     cell: str
@@ -87,10 +92,22 @@ class Lesson:
     updates: int = 3000
     schedule: str = "constant"
 
+    def __post_init__(self) -> None:
+        entry("cell", starts, self.cell)
+        entry("schedule", laws, self.schedule)
+        whole("lag", self.lag, task(self.task).shortest)
+        for name in ("units", "batch"):
+            whole(name, getattr(self, name), 1)
+        numbers.seed(self.seed)
+        whole("updates", self.updates, 0)
+        positive("rate", self.rate)
+        if self.clip_norm is not None:
+            positive("clip_norm", self.clip_norm)
+
     @classmethod
     def of(cls, task: str, learner: str, lag: int, seed: int = 0) -> Lesson:
         """Return the lesson of a learner, trained the way its start says."""
-        start = starts[learner]
+        start = entry("learner", starts, learner)
         return cls(task, learner, lag, seed, rate=start.rate, clip_norm=start.clip_norm, schedule=start.schedule)
 
     @property
@@ -108,6 +125,12 @@ class Outcome:
     updates: int
     diverged: str = ""
 
+    def __post_init__(self) -> None:
+        instance("lesson", self.lesson, Lesson, "a Lesson")
+        level("share", self.share)
+        whole("updates", self.updates, 0)
+        instance("diverged", self.diverged, str, "a text")
+
     @property
     def learnt(self) -> bool:
         """Whether the loss fell below half of what chance gives."""
@@ -122,17 +145,15 @@ def share_of_chance(lesson: Lesson, course: Course) -> float:
 def take(lesson: Lesson, course: Path | None = None, progress: Progress | None = None) -> Outcome:
     """Train a lesson; with ``course`` a run that was killed goes on from there.
 
-    Errors: DataError for a task or a cell that is not in the laboratory, and whatever ``train`` raises.
+    Errors: whatever ``train`` raises; a lesson that cannot be had is refused where it is made.
     """
-    if lesson.cell not in starts:
-        raise DataError(f"cell: {lesson.cell!r:.80} has no start in the laboratory; there are {', '.join(starts)}")
-    entry, start = task(lesson.task), starts[lesson.cell]
-    network = entry.network(cells[start.cell or lesson.cell])
-    parameters = initialise(network, entry.sizes(lesson.units), start.scheme, lesson.seed,
+    chosen, start = task(instance("lesson", lesson, Lesson, "a Lesson").task), starts[lesson.cell]
+    network = chosen.network(cells[start.cell or lesson.cell])
+    parameters = initialise(network, chosen.sizes(lesson.units), start.scheme, lesson.seed,
                             forget_bias=start.forget_bias)
     rate = laws[lesson.schedule](lesson.rate, lesson.updates)
     training = Training(lesson.updates, Adam(), rate, clip_norm=lesson.clip_norm, save_every=RECENT)
-    found = train(network, parameters, entry.batches(lesson.lag, lesson.batch, lesson.seed), training, course=course,
+    found = train(network, parameters, chosen.batches(lesson.lag, lesson.batch, lesson.seed), training, course=course,
                   progress=progress, until=lambda one: share_of_chance(lesson, one) < LEARNT)
     share = share_of_chance(lesson, found) if found.updates else float("inf")
     return Outcome(lesson, share, found.updates, found.diverged)

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsym.dynamics import numbers
-from rnnsym.dynamics.numbers import nonnegative, whole
 from rnnsym.errors import DataError, NotFiniteError
+from rnnsym.numerics import numbers
 from rnnsym.numerics.arrays import as_floats
+from rnnsym.numerics.numbers import nonnegative, whole
 
 Float = NDArray[np.float64]
 Arrays = Mapping[str, Float]

@@ -15,7 +15,9 @@ from rnnsym.dynamics.remedies import Decades
 from rnnsym.dynamics.studies import order_statistics, own_products
 from rnnsym.dynamics.variants import Function, activation_of, with_activation
 from rnnsym.errors import DataError
+from rnnsym.model.kinds import known_network
 from rnnsym.model.networks import Network
+from rnnsym.numerics import numbers
 
 STEPS, COUNT = 100, 9
 WANTED = {"d": 5, "n": 16, "k": 1}
@@ -40,8 +42,10 @@ def own_effects(network: Network, seed: int = 0) -> tuple[OwnEffect, ...]:
     Inputs are x_t ~ N(0, 1); the median and the middle 80 % of 9 networks of 16 units. The first effect is that of the
     cell as it is. Errors: DataError for a network whose gradient flow cannot be followed.
     """
-    first = OwnEffect("as it is, Glorot's start", _measured(network, USUAL, seed))
-    return first, *(_effect(name, measure) for name, measure in _remedies(network, seed))
+    known_network(network)
+    start = numbers.seed(seed)
+    first = OwnEffect("as it is, Glorot's start", _measured(network, USUAL, start))
+    return first, *(_effect(name, measure) for name, measure in _remedies(network, start))
 
 
 def _effect(name: str, measure: Callable[[], Decades]) -> OwnEffect:

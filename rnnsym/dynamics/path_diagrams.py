@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnnsym.dynamics.captions import describe_routes
-from rnnsym.dynamics.diagrams import add_arrow, add_scene, lay_gallery, page_scale
+from rnnsym.dynamics.diagrams import add_arrow, add_scene, lay_gallery, page_scale, refuse_no_gallery
 from rnnsym.dynamics.gradient_routes import Routes, followed_parameter, routes
 from rnnsym.dynamics.style import FONT_POINTS, PALETTE, style
 from rnnsym.dynamics.unrolled_layout import Arrow, Node
@@ -61,8 +61,7 @@ def path_gallery(
 
     Arguments and errors as for ``gradient_path_figure``, and DataError for no networks.
     """
-    if not networks:
-        raise DataError("a gallery needs at least one network")
+    refuse_no_gallery(networks)
     with style():
         drawn = {title: _Diagram(network, steps, parameter) for title, network in networks.items()}
         figure, panels = lay_gallery({title: one.size for title, one in drawn.items()}, LINE_POINTS)

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.dynamics.closed_forms import mean_field
-from rnnsym.dynamics.numbers import whole
 from rnnsym.errors import DataError
+from rnnsym.numerics import numbers
+from rnnsym.numerics.arrays import as_floats
+from rnnsym.numerics.numbers import whole
 
 Float = NDArray[np.float64]
 
@@ -38,13 +40,14 @@ def study_phases(gains: Any, variances: Any, *, units: int = 150, steps: int = 3
     All settings of the grid run at once. The bias of n units is about −2.5/n. Errors: DataError for gains that are not
     positive, variances that are negative, and for counts that are no whole numbers from 1.
     """
-    g, r = (np.asarray(one, dtype=np.float64).ravel() for one in (gains, variances))
-    if not (g.size and r.size and (g > 0).all() and (r >= 0).all() and np.isfinite(g).all() and np.isfinite(r).all()):
+    g, r = (as_floats(name, one).ravel() for name, one in (("gains", gains), ("variances", variances)))
+    if not (g.size and r.size and (g > 0).all() and (r >= 0).all()):
         raise DataError("gains, variances: expected positive gains and variances from 0, at least one of each")
     n, count, skipped = whole("units", units, 1), whole("seeds", seeds, 1), whole("first", first, 0)
     if skipped >= whole("steps", steps, 1):
         raise DataError(f"first: expected fewer than the {steps} steps, but it is {first}")
-    rates = [_rates(g, r, n, (steps, skipped), np.random.default_rng([seed, one])) for one in range(count)]
+    start = numbers.seed(seed)
+    rates = [_rates(g, r, n, (steps, skipped), np.random.default_rng([start, one])) for one in range(count)]
     predicted = np.array([[mean_field(float(gain), float(added)).rate for added in r] for gain in g])
     return Phases(g, r, np.mean(rates, axis=0), predicted, n, count)
 

@@ -35,6 +35,7 @@ from rnnsym.dynamics.style import (
 from rnnsym.errors import DataError
 from rnnsym.model.cells import cells
 from rnnsym.model.expressions import Variable, t
+from rnnsym.model.kinds import instance, known_network
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.writing.latex import latex
@@ -80,6 +81,8 @@ def path_contribution_figure(network: Network | None = None, seed: int = 0) -> F
 
 def draw_gradient_products(network: Network, scalar: ProductStudy, matrix: ProductStudy) -> Figure:
     """Return the figure of two studies of one network, side by side on one axis of decades."""
+    for name, study in (("scalar", scalar), ("matrix", matrix)):
+        instance(name, study, ProductStudy, "what study_products returns")
     unit, radius = weight_sizes(network)
     with style():
         figure, panels = _panels(share_y=True)
@@ -101,6 +104,7 @@ def draw_gradient_products(network: Network, scalar: ProductStudy, matrix: Produ
 
 def draw_path_contributions(study: ContributionStudy) -> Figure:
     """Return the figure of a study of contributions: norms over steps, and shares of the last steps."""
+    instance("study", study, ContributionStudy, "what study_contributions returns")
     weight = latex(spell(study.parameter))
     with style():
         figure, (left, right) = _panels(share_y=False)
@@ -121,6 +125,7 @@ def study_sizes(network: Network, units: int, inputs: int) -> dict[str, int]:
 
     There is one output; two where they are a distribution, which has nothing to tell over one.
     """
+    known_network(network)
     wanted = {"d": inputs, "n": units, "k": 2 if losses[network.loss].distribution else 1}
     known = [str(size) for size in network.sizes]
     if "n" not in known:

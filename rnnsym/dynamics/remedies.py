@@ -21,6 +21,8 @@ from rnnsym.dynamics.studies import order_statistics
 from rnnsym.dynamics.tasks import task
 from rnnsym.errors import DataError
 from rnnsym.model.cells import cells
+from rnnsym.model.kinds import entry, instance, several
+from rnnsym.numerics.numbers import level, whole
 
 STEPS, UNITS, COUNT = 100, 32, 20
 TASKS = CLIMBED
@@ -74,6 +76,10 @@ class Decades:
     middle: float
     high: float
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            level(name, value)
+
     @property
     def distance(self) -> float:
         """How many decades from 1."""
@@ -126,12 +132,12 @@ def middle(lags: tuple[int, ...]) -> int:
 
 def measure_start(learner: str, seed: int = 0) -> Decades:
     """Measure the gradient over 100 steps of a learner's network at its start, along sequences of the adding task."""
-    start, entry = starts[learner], task("adding")
-    network, sizes = entry.network(cells[start.cell or learner]), entry.sizes(UNITS)
+    start, first, adding = entry("learner", starts, learner), whole("seed", seed, 0) * COUNT, task("adding")
+    network, sizes = adding.network(cells[start.cell or learner]), adding.sizes(UNITS)
     drawn = [initialise(network, sizes, start.scheme, one, forget_bias=start.forget_bias)
-             for one in range(seed * COUNT, (seed + 1) * COUNT)]
+             for one in range(first, first + COUNT)]
     parameters = {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}
-    inputs = entry.draw(np.random.default_rng(seed), COUNT, STEPS).inputs
+    inputs = adding.draw(np.random.default_rng(seed), COUNT, STEPS).inputs
     norms = gradient_products(network, parameters, inputs[:, None]).log_norms[..., -1:] / np.log(10.0)
     band = order_statistics(norms.reshape(1, COUNT, 1))
     return Decades(float(band.low[0, 0]), float(band.middle[0, 0]), float(band.high[0, 0]))
@@ -144,7 +150,8 @@ def learners() -> tuple[str, ...]:
 
 def read_starts(path: Path = TABLE) -> dict[str, Decades]:
     """Return the measured gradient of each learner's start. Errors: DataError for a file that is no such table."""
-    return dict(read_rows(path, lambda row: (row["learner"], Decades(row["low"], row["middle"], row["high"]))))
+    return dict(read_rows(path, lambda row: (instance("learner", row["learner"], str, "a name"),
+                                             Decades(row["low"], row["middle"], row["high"]))))
 
 
 def write_starts(path: Path = TABLE) -> None:
@@ -165,8 +172,12 @@ def train_remedies(lessons: Path, progress: Told) -> None:
 
 
 def effects(gradients: Mapping[str, Decades], outcomes: Iterable[Outcome]) -> tuple[Effect, ...]:
-    """Return what each remedy does, from the tables of starts and of lessons."""
-    found = tuple(outcomes)
+    """Return what each remedy does, from the tables of starts and of lessons. Errors: DataError for gaps."""
+    instance("gradients", gradients, Mapping, "a dict of learner to Decades")
+    found = several("outcomes", outcomes, "outcomes of lessons")
+    for kind, name, values in ((Decades, "gradients", tuple(gradients.values())), (Outcome, "outcomes", found)):
+        for one in values:
+            instance(name, one, kind, f"values of the type {kind.__name__}")
     _refuse_gaps(gradients, found)
     lags = {learner: {task: _seeds_lags(found, task, learner) for task in TASKS} for learner in learners()}
     return tuple(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rnnsym.errors import DataError, OutputError
+from rnnsym.errors import DataError
+from rnnsym.model.kinds import instance
+from rnnsym.model.whole_files import write_whole
 
 Row = TypeVar("Row")
 
@@ -16,20 +17,15 @@ Row = TypeVar("Row")
 def read_rows(path: Path, row: Callable[[Mapping[str, Any]], Row]) -> list[Row]:
     """Return what ``row`` makes of each row, nothing where there is no file. Errors: DataError for what is no table."""
     try:
-        return [row(one) for one in json.loads(path.read_text(encoding="utf-8"))]
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return [row(one) for one in instance("table", found, list, "a list of rows")]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, DataError) as error:
         raise DataError(f"{path}: is no table of outcomes ({error}); remove it to train anew") from None
 
 
 def write_rows(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
     """Write a table, one row a line. Errors: OutputError where it cannot be written."""
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: the table cannot be written ({error.strerror})") from None
+    write_whole(("[\n" + ",\n".join(lines) + "\n]\n").encode(), path)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
-from rnnsym.dynamics.numbers import nonnegative, positive, whole
 from rnnsym.errors import DataError, NotFiniteError
+from rnnsym.numerics.numbers import nonnegative, positive, whole
 
 LARGEST_LOG = math.log(sys.float_info.max)
 

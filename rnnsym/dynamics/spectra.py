@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsym.dynamics import numbers
 from rnnsym.dynamics.contributions import shares_of_last
-from rnnsym.dynamics.numbers import nonnegative, whole
 from rnnsym.dynamics.scans import checked_factors, scale_into_range
 from rnnsym.errors import DataError
+from rnnsym.numerics import numbers
 from rnnsym.numerics.arrays import as_real
+from rnnsym.numerics.numbers import nonnegative, whole
 
 Float = NDArray[np.float64]
 

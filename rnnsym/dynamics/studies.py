@@ -13,7 +13,9 @@ from rnnsym.dynamics.contributions import path_contributions
 from rnnsym.dynamics.draws import draw_inputs, draw_parameters, recurrent_weights, with_spectral_radius
 from rnnsym.dynamics.products import GradientProducts, gradient_products
 from rnnsym.errors import DataError
+from rnnsym.model.kinds import checked_sizes, instance, known_network, several, shown
 from rnnsym.model.networks import Network
+from rnnsym.numerics import numbers
 
 Float = NDArray[np.float64]
 TAIL = 0.1  # the band leaves out this share of the draws on either side
@@ -24,13 +26,19 @@ class Draws:
     """How the networks of a study are drawn: ``count`` of them, T = ``steps``, x_t ~ N(0, input_scale²).
 
     Studies of different ``seed`` share no draw. Small inputs keep tanh near its linear part, so that what saturates
-    it is the recurrence itself.
+    it is the recurrence itself. Errors: DataError for what is no seed, no count, and no scale from 0.
     """
 
     seed: int = 0
     count: int = 20
     steps: int = 100
     input_scale: float = 0.1
+
+    def __post_init__(self) -> None:
+        numbers.seed(self.seed)
+        numbers.whole("count", self.count, 0)  # a study asks for at least one
+        numbers.whole("steps", self.steps, 1)
+        numbers.nonnegative("input_scale", self.input_scale)
 
 
 @dataclass(frozen=True)
@@ -80,16 +88,17 @@ def study_products(
 
     Errors: DataError for a network without recurrent weights or for a draw that is not finite, NetworkError for sizes.
     """
-    chosen = draws or Draws()
+    chosen, settings = _chosen(draws), several("radii", radii, "spectral radii")
+    size = _units(network, sizes)
 
     def measure(parameters: Any, inputs: Any, targets: Any) -> tuple[Float, ...]:
         found = own_products(network, parameters, inputs, targets)
         present = (found.log_norms, found.log_linear, found.log_bound)  # a bound only where there is a linear network
         return tuple(logs for logs in present if logs is not None)
 
-    norms, linear, bound, *_ = (*_bands(network, sizes, radii, chosen, measure), None, None)
+    norms, linear, bound, *_ = (*_bands(network, sizes, settings, chosen, measure), None, None)
     assert norms is not None  # every network has norms
-    return ProductStudy(tuple(radii), sizes["n"], chosen, norms, linear, bound)
+    return ProductStudy(settings, size, chosen, norms, linear, bound)
 
 
 def study_contributions(
@@ -104,17 +113,30 @@ def study_contributions(
     ``parameter`` is by default the first recurrent weight. Errors as for ``study_products``, and DataError for an
     unknown parameter.
     """
-    chosen = draws or Draws()
-    name = parameter or next(iter(recurrent_weights(network)), "")
-    if not name:
+    chosen, settings = _chosen(draws), several("radii", radii, "spectral radii")
+    size = _units(network, sizes)
+    name = next(iter(recurrent_weights(network)), "") if parameter is None else parameter
+    if name == "":
         raise DataError(f"the cell {network.cell.name} has no recurrent weight: name the parameter to follow")
 
     def measure(parameters: Any, inputs: Any, targets: Any) -> tuple[Float, ...]:
         found = path_contributions(network, parameters, inputs, targets, wrt=(name,))
         return found.log_norms[name], found.shares(name)
 
-    norms, shares = _bands(network, sizes, radii, chosen, measure)
-    return ContributionStudy(tuple(radii), name, sizes["n"], chosen, norms, shares)
+    norms, shares = _bands(network, sizes, settings, chosen, measure)
+    return ContributionStudy(settings, name, size, chosen, norms, shares)
+
+
+def _chosen(draws: Any) -> Draws:
+    return Draws() if draws is None else instance("draws", draws, Draws, "Draws(seed, count, steps, input_scale)")
+
+
+def _units(network: Any, sizes: Any) -> int:
+    """Return n, which a study names."""
+    known_network(network).size_values(**checked_sizes(sizes))
+    if "n" not in sizes:
+        raise DataError(f"sizes: a study follows a state of the free size n, and there is none among {shown(sizes)}")
+    return int(sizes["n"])
 
 
 def own_products(network: Network, parameters: Any, inputs: Any, targets: Any) -> GradientProducts:

@@ -9,7 +9,7 @@ import io
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.errors import OutputError
+from rnnsym.model.kinds import instance
+from rnnsym.model.whole_files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,15 +78,23 @@ def style() -> Iterator[None]:
 def save_figure(figure: Figure, path: str | Path) -> Path:
     """Write ``figure`` as .svg, .pdf or .png, the same bytes each time; return the path.
 
-    The file is written whole or not at all: under a temporary name in the same folder, then renamed.
-    Errors: OutputError for another ending and for a place that cannot be written.
+    The file is written whole or not at all; a link stays, and what it points to is written.
+    Errors: OutputError for another ending and for a place that cannot be written; DataError for what is no figure.
     """
-    target = Path(path)
+    known_figure(figure)
+    target = Path(instance("path", path, str | os.PathLike, "a path"))
     kind = target.suffix.lower().removeprefix(".")
     if kind not in _metadata:
         raise OutputError(f"figure {str(target)!r}: unknown ending {target.suffix!r}; use .svg, .pdf or .png")
-    write_figure(figure_bytes(figure, kind), target)
+    write_whole(figure_bytes(figure, kind), target)
     return target
+
+
+def known_figure(figure: Any) -> Figure:
+    """Return a figure of Matplotlib's, or raise DataError."""
+    from matplotlib.figure import Figure
+
+    return instance("figure", figure, Figure, "a matplotlib.figure.Figure")
 
 
 def figure_bytes(figure: Figure, kind: str) -> bytes:
@@ -93,21 +103,6 @@ def figure_bytes(figure: Figure, kind: str) -> bytes:
     with style(), _quiet_fonts():
         figure.savefig(buffer, format=kind, metadata=dict(_metadata[kind]))
     return buffer.getvalue()
-
-
-def write_figure(content: bytes, target: Path) -> None:
-    """Write a figure's file under a temporary name, then rename. Errors: OutputError where that cannot be done."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        try:
-            temporary.write_bytes(content)
-            os.replace(temporary, target)
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(f"figure {str(target)!r} cannot be written ({reason}); check the folder") from error
 
 
 @contextmanager

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from rnnsym.dynamics.batches import Batch, Drawn
-from rnnsym.dynamics.numbers import whole
-from rnnsym.errors import DataError
 from rnnsym.model.cells import Cell
+from rnnsym.model.kinds import entry, instance
 from rnnsym.model.networks import Network
 from rnnsym.model.topologies import topologies
+from rnnsym.numerics.numbers import whole
 
 Draw = Callable[[np.random.Generator, int, int], Batch]
 
@@ -29,7 +28,7 @@ class Task:
     """A task with one parameter, the lag T: over how many steps something must be kept.
 
     ``draw(generator, size, lag)`` returns ``size`` sequences. ``chance(lag)`` is the least loss without any memory of
-    that length; ``shortest`` is the shortest lag.
+    that length; ``shortest`` is the shortest lag. Those of the table ``tasks`` refuse a lag below it with DataError.
     """
 
     name: str
@@ -56,8 +55,8 @@ class Task:
         return topologies[self.topology].every
 
     def sizes(self, units: int) -> dict[str, int]:
-        """Return d, n and k."""
-        return {"d": self.inputs, "n": units, "k": self.outputs}
+        """Return d, n and k. Errors: DataError for units that are no whole number from 1."""
+        return {"d": self.inputs, "n": whole("units", units, 1), "k": self.outputs}
 
     def batches(self, lag: int, size: int, seed: int = 0) -> Drawn:
         """Return a source of fresh sequences. Errors: DataError for a lag below the shortest."""
@@ -104,13 +103,19 @@ _entries = (
          "binary_cross_entropy", "many-to-one", 1, 1, 1, _first_bit, lambda lag: math.log(2)),
 )
 
-tasks: Mapping[str, Task] = MappingProxyType({entry.name: entry for entry in _entries})
+
+def _checked(one: Task) -> Task:
+    """Return a task that checks what its two functions are asked for."""
+    def draw(random: np.random.Generator, size: int, lag: int) -> Batch:
+        generator = instance("random", random, np.random.Generator, "a generator, such as numpy.random.default_rng(0)")
+        return one.draw(generator, whole("size", size, 1), whole("lag", lag, one.shortest))
+
+    return replace(one, draw=draw, chance=lambda lag: one.chance(whole("lag", lag, one.shortest)))
+
+
+tasks: Mapping[str, Task] = MappingProxyType({one.name: _checked(one) for one in _entries})
 
 
 def task(name: Any) -> Task:
     """Return a task of the table. Errors: DataError for another name, with the nearest one."""
-    if not isinstance(name, str) or name not in tasks:
-        near = difflib.get_close_matches(str(name), tasks, 1)
-        question = f" (did you mean {near[0]!r}?)" if near else ""
-        raise DataError(f"task: there is no {name!r:.80}{question}; the tasks are {', '.join(tasks)}")
-    return tasks[name]
+    return entry("task", tasks, name)

@@ -14,13 +14,14 @@ import numpy as np
 from rnnsym.dynamics.batches import Batch, Batches
 from rnnsym.dynamics.clipping import clip_by_norm, clip_by_value, global_norm
 from rnnsym.dynamics.courses import Course, load_course, save_course
-from rnnsym.dynamics.numbers import positive, whole
 from rnnsym.dynamics.optimisers import Adam, Optimiser
 from rnnsym.dynamics.schedules import Constant, Schedule
 from rnnsym.dynamics.truncation import Truncated
 from rnnsym.errors import DataError, NotFiniteError, OutputError
+from rnnsym.model.kinds import instance, shown
 from rnnsym.model.networks import Network
 from rnnsym.numerics.compilation import CompiledNetwork, compile_network
+from rnnsym.numerics.numbers import positive, whole
 
 Progress = Callable[[int, int], None]
 DIVERGED = 1e6  # times the first loss (or 1, where that is smaller): from there no run of ours has come back
@@ -52,9 +53,10 @@ class Training:
             if getattr(self, name) is not None:
                 positive(name, getattr(self, name))
         for name, method in (("optimiser", "update"), ("schedule", "rate")):
-            if not callable(getattr(getattr(self, name), method, None)):
+            own = getattr(self, name)
+            if isinstance(own, Mapping) or not callable(getattr(own, method, None)):
                 raise DataError(f"{name}: expected one with a method {method}(…), of rnnsym.dynamics.{name}s, but it "
-                                f"is {getattr(self, name)!r:.80}")
+                                f"is {shown(own)}")
 
     def gradients_of(self, run: CompiledNetwork) -> CompiledNetwork | Truncated:
         """Return what gives the gradients of a compiled network."""
@@ -97,6 +99,10 @@ def train(
     """
     run = network if isinstance(network, CompiledNetwork) else compile_network(network)
     _refuse_what_is_none(parameters, batches, course)
+    instance("training", training, Training, "a Training, such as rnnsym.dynamics.Training(100)")
+    for name, function in (("progress", progress), ("until", until)):
+        if function is not None and not callable(function):
+            raise DataError(f"{name}: expected a function, but it is {shown(function)}")
     settings = _settings(run.network, parameters, batches, training)
     found = Course(dict(parameters)) if course is None or not course.exists() else load_course(course, settings)
     _fits(run, found, batches.batch(0))

@@ -15,14 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.calculus.unrolling import register
-from rnnsym.dynamics.numbers import whole
 from rnnsym.dynamics.scans import scale_to_one
 from rnnsym.dynamics.trajectories import follow
 from rnnsym.errors import DataError, DerivationError
 from rnnsym.model.expressions import t
+from rnnsym.model.kinds import instance
 from rnnsym.model.networks import Network
 from rnnsym.numerics.arrays import as_floats
 from rnnsym.numerics.compilation import CompiledNetwork, compile_network
+from rnnsym.numerics.numbers import whole
 from rnnsym.numerics.validation import Arguments, Given, validate
 
 Float = NDArray[np.float64]
@@ -67,6 +68,8 @@ class Truncated:
 
     def __post_init__(self) -> None:
         whole("steps", self.steps, 1)
+        instance("run", self.run, CompiledNetwork, "what rnnsym.compile returns")
+        instance("overlapping", self.overlapping, bool, "True or False")
         _require_last_steps(self.run.network)
         if self.overlapping and not self.run.network.shape_of_steps.every:
             raise DataError("overlapping: with one output there is one window: leave it out")

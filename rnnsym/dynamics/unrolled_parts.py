@@ -17,6 +17,7 @@ from rnnsym.model.cells import Cell, State
 from rnnsym.model.composition import Loop
 from rnnsym.model.equations import Equation
 from rnnsym.model.expressions import Parameter, S, T, Variable, t, walk
+from rnnsym.model.kinds import known_network
 from rnnsym.model.networks import Network
 
 IN_FULL = 6  # more steps are drawn as 1, 2, 3, …, T
@@ -87,7 +88,7 @@ class Parts:
     """The rows, axes and edges of a network over ``steps`` steps, and ``output_steps`` of a later loop's."""
 
     def __init__(self, network: Network, steps: int | None, output_steps: int | None) -> None:
-        self.network = network
+        self.network = known_network(network)
         self.loops = network.loops
         self.rows = tuple(row for number in range(len(self.loops)) for row in _rows(network, number))
         self.axes = tuple(_axes(network, _counts(network, steps, output_steps)))

@@ -14,6 +14,7 @@ from rnnsym.errors import DataError
 from rnnsym.model.activations import activations
 from rnnsym.model.cells import Cell
 from rnnsym.model.expressions import Elementwise, walk
+from rnnsym.model.kinds import entry, known_network, several
 from rnnsym.model.networks import Network
 from rnnsym.model.sources import SourceText
 
@@ -67,9 +68,9 @@ def with_activation(network: Network, function: Function) -> Network:
     >>> with_activation(Network(cells["simple"]), "relu").cell.text
     'o = relu(x @ W_i + o_prev @ W_h + b)'
     """
-    if function is not None and function not in activations:
-        raise DataError(f"function: there is no {function!r:.80}; the functions are {', '.join(activations)}")
-    own = activation_of(network)
+    if function is not None:
+        entry("function", activations, function)
+    own = activation_of(known_network(network))
     if own == function:
         return network
     changes: dict[str, Any] = {"cell": _changed(network.cell, own, function)}
@@ -84,7 +85,7 @@ def study_activations(
 ) -> dict[Function, ProductStudy]:
     """Follow the products of one recurrence with each function; all see the same draws. Errors as above."""
     return {function: study_products(with_activation(network, function), sizes, radii, draws)
-            for function in functions}
+            for function in several("functions", functions, "names of activations, or None")}
 
 
 def _changed(cell: Cell, own: Function, function: Function) -> Any:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.dynamics.clipping import clip_by_norm
-from rnnsym.dynamics.numbers import whole
 from rnnsym.errors import DataError
+from rnnsym.numerics.numbers import number, whole
 
 Float = NDArray[np.float64]
 
@@ -28,6 +28,8 @@ class Wall:
 
     def __post_init__(self) -> None:
         whole("steps", self.steps, 1)
+        number("start", self.start)
+        number("target", self.target)
 
     def error(self, weight: Any, bias: Any) -> Float:
         """E(w, b) for numbers or arrays that NumPy broadcasts against each other."""

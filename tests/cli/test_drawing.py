@@ -43,6 +43,31 @@ def test_a_style_or_a_number_of_processes_that_is_not_known_is_one_line(
     assert not (tmp_path / "figures").exists()
 
 
+FLAT = """name = "flat"
+equations = "h = step(x @ W_i + h_prev @ W_h)"
+readout = "yhat = sigmoid(h @ W_o + b_o)"
+"""
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_figure_with_nothing_to_show_is_passed_over_in_one_line_and_an_error_by_its_name(
+    jobs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "flat.toml"
+    file.write_text(FLAT, encoding="utf-8")
+    options = ["--network", str(file), "--jobs", jobs, "-o", str(tmp_path / "drawn")]
+    status, out, errors = run(["figures", *options], capsys, monkeypatch)
+    drawn = ["unrolled", "gradient-paths", "gradient-products", "activations"]
+    assert (status, [Path(line).stem for line in out.splitlines()]) == (0, drawn)
+    assert sorted(path.stem for path in (tmp_path / "drawn").iterdir()) == sorted(drawn)
+    for line, name in zip(sorted(errors.splitlines()), ("contributions-by-cell", "path-contributions"), strict=True):
+        assert line.startswith(f"rnnsym: note: the figure {name} is not drawn: the gradients in W_i, W_h ")
+    status, out, errors = run(["figures", "path-contributions", *options], capsys, monkeypatch)
+    assert (status, out) == (2, "")
+    assert errors.startswith("rnnsym: error: the gradients in W_i, W_h")
+    assert len(errors.splitlines()) == 1
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_ends_its_processes_and_leaves_no_part(
     number: int, status: int, tmp_path: Path

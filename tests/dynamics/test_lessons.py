@@ -100,9 +100,11 @@ def test_the_longest_lag_is_the_end_of_an_unbroken_row() -> None:
 
 
 def test_unknown_cells_and_tasks_are_refused() -> None:
-    for wrong in (replace(SHORT, cell="vanilla"), replace(SHORT, task="adding up")):
-        with pytest.raises(DataError):
-            take(wrong)
+    for wrong, words in (({"cell": "vanilla"}, "cell: there is no 'vanilla'"),
+                         ({"task": "adding up"}, "task: there is no 'adding up'"), ({"lag": 0}, "lag: expected"),
+                         ({"schedule": "foo"}, "schedule: there is no 'foo'"), ({"updates": 1.5}, "updates: expected")):
+        with pytest.raises(DataError, match=words):
+            replace(SHORT, **wrong)
 
 
 def test_the_committed_table_holds_the_whole_curriculum_and_one_entry_trains_to_its_numbers() -> None:

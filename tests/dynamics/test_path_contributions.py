@@ -155,6 +155,17 @@ def test_a_cell_without_parameters_is_refused() -> None:
         path_contributions(network, {}, np.zeros((2, 1)), [1.0], {"h": [0.5]})
 
 
+def test_gradients_that_are_zero_whatever_the_numbers_are_said_to_be_that() -> None:
+    readout = "yhat = sigmoid(h @ W_o + b_o)"
+    flat = Network(Cell.from_equations("flat", "h = step(x @ W_i + h_prev @ W_h)"), readout)
+    with pytest.raises(DataError, match="gradients in W_i, W_h of the cell flat are zero whatever the numbers"):
+        path_contributions(flat, *drawn(flat, 0, 3))
+    half = Network(Cell.from_equations("half", "h = tanh(x @ W_i + step(h_prev @ W_h))"), readout)
+    assert list(path_contributions(half, *drawn(half, 0, 3)).terms) == ["W_i"]
+    with pytest.raises(DataError, match="the gradient in W_h is zero whatever its value"):
+        path_contributions(half, *drawn(half, 0, 3), wrt="W_h")
+
+
 @pytest.mark.parametrize(("place", "value", "words"), [
     (1, np.zeros((0, 3)), "T is 0"),
     (2, [0.0, np.nan], "nan"),
@@ -205,7 +216,7 @@ SCALINGS: dict[str, tuple[dict[str, Any], Any, Any, str]] = {
     "a matrix that is not square": ({}, 1.0, ("W_i",), "names: 'W_i' multiplies no state of the step before directly"),
     "a bias": ({}, 1.0, "b", "'b' multiplies no state of the step before directly; the recurrent weights are W_h"),
     "a readout's weight": ({}, 1.0, ["W_h", "W_o"], "names: 'W_o' multiplies no state"),
-    "no names": ({}, 1.0, 3, "names: expected names of weights, but it is 3"),
+    "no names": ({}, 1.0, 3, "names: expected names of weights, of W_h, but it is 3"),
 }
 
 

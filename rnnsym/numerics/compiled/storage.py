@@ -24,6 +24,7 @@ from types import CodeType, ModuleType
 
 import rnnsym.numerics.loading as loading
 from rnnsym.errors import OutputError
+from rnnsym.model.whole_files import replace_file
 
 VARIABLE = "RNNSYM_CACHE"
 _loading = threading.Lock()
@@ -85,14 +86,7 @@ def _written(folder: Path, name: str, source: str) -> Path:
             return path
     except OSError:
         pass  # what cannot be read is written anew
-    handle, partial = tempfile.mkstemp(prefix=name, suffix=".partial", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text)
-        os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise
+    replace_file(text, path)
     return path
 
 

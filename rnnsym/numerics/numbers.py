@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rnnsym.errors import DataError
+from rnnsym.model.kinds import shown
 from rnnsym.numerics.arrays import as_floats
 
 LARGEST = 2**63 - 1  # of a whole number that counts: beyond, arrays and floats do not follow
@@ -17,7 +18,7 @@ def whole(name: str, value: Any, least: int, most: int | None = LARGEST) -> int:
     known = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not known or value < least or (most is not None and value > most):
         to = "" if most is None or (most == LARGEST and not (known and value > most)) else f" to {most}"
-        raise DataError(f"{name}: expected a whole number from {least}{to}, but it is {_shown(value)}")
+        raise DataError(f"{name}: expected a whole number from {least}{to}, but it is {shown(value)}")
     return int(value)
 
 
@@ -30,8 +31,15 @@ def number(name: str, value: Any) -> float:
     """Return a finite number, or raise DataError."""
     array = as_floats(name, value)
     if array.ndim or isinstance(value, bool) or getattr(value, "dtype", None) == np.bool_:
-        raise DataError(f"{name}: expected a number, but it is {_shown(value)}")
+        raise DataError(f"{name}: expected a number, but it is {shown(value)}")
     return float(array)
+
+
+def level(name: str, value: Any) -> float:
+    """Return a number that may be infinite, but is one, or raise DataError."""
+    if isinstance(value, bool) or not isinstance(value, float | int | np.floating) or value != value:
+        raise DataError(f"{name}: expected a number, but it is {shown(value)}")
+    return float(value)
 
 
 def positive(name: str, value: Any) -> float:
@@ -56,12 +64,5 @@ def decay(name: str, value: Any) -> float:
 
 def _where(holds: bool, name: str, value: Any, words: str) -> float:
     if not holds:
-        raise DataError(f"{name}: expected a number {words}, but it is {_shown(value)}")
+        raise DataError(f"{name}: expected a number {words}, but it is {shown(value)}")
     return float(value)
-
-
-def _shown(value: Any) -> str:
-    """Spell a value in at most 80 characters; Python refuses to spell a number of thousands of digits."""
-    if isinstance(value, int) and abs(value) > 10**80:
-        return f"a number of about {int(value.bit_length() * 0.30103)} digits"
-    return f"{value!r:.80}"
