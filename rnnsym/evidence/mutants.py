@@ -24,7 +24,7 @@ from rnnsym.evidence.damaged_expressions import (
     untransposed,
     variants,
 )
-from rnnsym.evidence.slope_mistakes import SLOPE_KINDS, Factors, slope_mistakes, slopes_of, with_slope
+from rnnsym.evidence.slope_mistakes import SLOPE_KINDS, Factors, slope_mistakes, slopes_elsewhere, slopes_of, with_slope
 from rnnsym.model.expressions import ZERO, Expression, Hadamard, Parameter, Variable, add, multiply, negate, walk
 
 
@@ -128,6 +128,10 @@ def _of_slopes(graph: StepGraph, site: _Site, say: Say) -> Iterator[Variant]:
             changed = with_slope(site.expression, factors, new)
             if changed is not None:
                 yield words, changed
+    for words, factors, new in slopes_elsewhere(graph, [] if site.loop is None else _names(site.loop), say):
+        changed = with_slope(site.expression, factors, new)
+        if changed is not None:
+            yield words, changed
     for function, _, output, factors in slopes_of(graph):
         if graph.logit is not None and site.where == f"{say(Adjoint(graph.logit))} of the output" \
                 and output == graph.output and is_fused(graph):

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from rnnsym.calculus.rules import slope
 from rnnsym.calculus.unrolling import StepGraph
-from rnnsym.model.expressions import Elementwise, Expression, Hadamard, multiply
+from rnnsym.evidence.damaged_expressions import Say
+from rnnsym.model.expressions import Elementwise, Expression, Hadamard, Variable, multiply, walk
 
 Factors = tuple[Expression, ...]
 
@@ -40,6 +41,17 @@ def slope_mistakes(graph: StepGraph, kind: int) -> Iterator[tuple[str, str, Fact
 
 
 SLOPE_KINDS = 6
+
+
+def slopes_elsewhere(graph: StepGraph, known: list[Variable], say: Say) -> Iterator[tuple[str, Factors, Expression]]:
+    """Words, the factors of a slope, and the same slope with another quantity wherever it reads one: another gate's."""
+    for function, _, output, factors in slopes_of(graph):
+        names = [node for node in dict.fromkeys(walk(multiply(*factors))) if isinstance(node, Variable)]
+        for name in names:
+            for other in known:
+                if other != name and other.shape == name.shape:
+                    moved = multiply(*(factor.xreplace({name: other}) for factor in factors))
+                    yield f"takes the slope {function}′ of {say(output)} at {say(other)}", factors, moved
 
 
 def with_slope(node: Expression, factors: Factors, new: Expression | None) -> Expression | None:

@@ -45,6 +45,8 @@ LSTM = {
     "f reads the newer cell": "c_t in place of c_{t−1}",
     "no slope of the forget gate": "lacks the slope sigmoid′",
     "slope of sigmoid for g": r"sigmoid′ in place of tanh′",
+    "slope of f at i": r"δ_t\^{a_f} takes the slope sigmoid′ of f_t at i_t",
+    "slope of g at i": r"δ_t\^{a_g} takes the slope tanh′ of g_t at i_t",
     "output gate's path missing": r"δ_t\^o is zero",
     "gate order": r"exchanged.*gates stand in another order",
     "i and g mixed up": r"δ_t\^g and δ_t\^i are exchanged",

@@ -168,6 +168,10 @@ def lstm_back(
             da["f"] = df
         if bug == "slope of sigmoid for g":
             da["g"] = dg * g * (1 - g)
+        if bug == "slope of f at i":
+            da["f"] = df * i * (1 - i)
+        if bug == "slope of g at i":
+            da["g"] = dg * (1 - i**2)
         if bug == "output gate's path missing":
             da["o"] = 0 * da["o"]
         named = dict(zip("ifgo", "figo", strict=True)) if bug == "gate order" else {gate: gate for gate in "ifgo"}
