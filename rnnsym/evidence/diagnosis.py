@@ -6,14 +6,15 @@ explains is said to be unknown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
 from rnnsym.evidence.cases import Case
+from rnnsym.evidence.common_factors import common_factors, without
 from rnnsym.evidence.enclosures import Subject
 from rnnsym.evidence.examples import Example
 from rnnsym.evidence.judging import Judgement, entry_text
@@ -74,16 +75,37 @@ def diagnoses(subject: Subject, judged: list[Judgement], dtype: Any = np.float64
     whole = next(_of_other_arguments(cases, wrong), None)
     if whole is not None:
         return [whole]
-    apart = _grouped(list(_parameter_by_parameter(cases, wrong)))
-    if all(any(name in one.parameters for one in apart) for name in wrong):
-        return _with_encoder(subject, apart)
+    found = _explained(subject, cases, wrong)
+    if _covers(found, wrong):
+        return _with_encoder(subject, found)
     single = _single_precision(cases, wrong) if np.dtype(dtype) == np.float64 else None
-    if single is not None:
-        return [single]
-    deeper = _of_mutants(subject, cases, wrong)
-    if deeper is None:
+    return [single] if single is not None else _behind_factor(subject, cases, wrong) or found
+
+
+def _explained(subject: Subject, cases: list[Case], wrong: list[str]) -> list[Diagnosis]:
+    """The mistakes of single gradients where they explain all, else those of a backward pass before them."""
+    apart = _grouped(list(_parameter_by_parameter(cases, wrong)))
+    if _covers(apart, wrong):
         return apart
-    return [deeper, *(one for one in apart if not set(one.parameters) <= set(deeper.parameters))]
+    deeper = _of_mutants(subject, cases, wrong)
+    return [*deeper, *(one for one in apart if not _covers(deeper, one.parameters))]
+
+
+def _covers(found: Sequence[Diagnosis], names: Iterable[str]) -> bool:
+    return set(names) <= {name for one in found for name in one.parameters}
+
+
+def _behind_factor(subject: Subject, cases: list[Case], wrong: list[str]) -> list[Diagnosis] | None:
+    """Divide out a factor that some gradients have, or that a wrong loss gives to all, and explain the others then."""
+    for factor in common_factors(cases, wrong):
+        scaled = [without(factor, case) for case in cases]
+        left = [name for name in wrong if any(case.wrong(name) for case in scaled)]
+        found = _explained(subject, scaled, left)
+        if _covers(found, left):
+            alone = Diagnosis(f"Each gradient {factor.words}", tuple(name for name in wrong if name not in left))
+            behind = [replace(one, sentence=f"{one.sentence}; besides, each gradient {factor.words}") for one in found]
+            return [alone, *behind] if alone.parameters else behind
+    return None
 
 
 def _chosen(subject: Subject, judged: list[Judgement]) -> list[Case]:
@@ -181,25 +203,30 @@ def adjoint_parameters(subject: Subject) -> list[set[str]]:
     return [{p.name for p in loop.step_gradients} for loop in subject.recursion.loops]
 
 
-def _of_mutants(subject: Subject, cases: list[Case], wrong: list[str]) -> Diagnosis | None:
-    """The first mutant that explains all wrong gradients, else the one that explains most; no right one may change."""
+def _of_mutants(subject: Subject, cases: list[Case], wrong: list[str]) -> list[Diagnosis]:
+    """The first mutant that explains all wrong gradients, else those that explain most of what is left, in turn."""
     small = [case for case in cases if case.work <= MUTANT_STEPS] or cases[:1]
-    best: Diagnosis | None = None
-    style = style_of(subject.network)
+    style, found, left = style_of(subject.network), list[Diagnosis](), list(wrong)
 
     @cache
     def say(expression: Expression) -> str:
         return plain(lay_out(expression, style))
 
+    tried: list[Diagnosis] = []
     for mutant in mutants(subject.graph, say):
-        explained = _explained_by(mutant, small, wrong)
-        if len(explained) > (0 if best is None else len(best.parameters)):
-            cell = "loss and the gradients" if mutant.forward else "gradients"
-            best = Diagnosis(f"The {cell} equal those of a backward pass {mutant.words}" if not mutant.forward else
-                             f"The {cell} equal those {mutant.words}", explained)
-        if len(explained) == len(wrong):
+        tried.append(Diagnosis(_sentence(mutant), _explained_by(mutant, small, wrong)))
+        if len(tried[-1].parameters) == len(wrong):
             break
-    return best
+    while tried and (most := max(tried, key=lambda one: len(set(one.parameters) & set(left)))).parameters:
+        found.append(most)
+        left = [name for name in left if name not in most.parameters]
+        tried = [one for one in tried if set(one.parameters) & set(left)]
+    return found
+
+
+def _sentence(mutant: Mutant) -> str:
+    of = "loss and the gradients equal those" if mutant.forward else "gradients equal those of a backward pass"
+    return f"The {of} {mutant.words}"
 
 
 def _explained_by(mutant: Mutant, cases: list[Case], wrong: list[str]) -> tuple[str, ...]:

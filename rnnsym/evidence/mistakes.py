@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rnnsym.evidence.cases import Case, Terms
+from rnnsym.evidence.common_factors import FACTORS, constant_factor
 from rnnsym.evidence.examples import Example
 from rnnsym.evidence.rounding import Certified, Single
 from rnnsym.numerics.arrays import Float
@@ -37,6 +38,11 @@ class Mistake:
 
 def _always(words: str, gradient: Callable[[Case, str], Float | None]) -> Predict:
     return lambda cases, name: iter([(words, lambda case: gradient(case, name))])
+
+
+def _scaled(name: str) -> Mistake:
+    factor = FACTORS[name]
+    return Mistake(name, _always(factor.words, lambda case, name: factor.of(case) * case.exact(name)))
 
 
 def _summed(case: Case, name: str, kept: Callable[[Terms], Terms]) -> Float:
@@ -84,16 +90,9 @@ def _one_lag(cases: list[Case], name: str) -> Iterator[tuple[str, Callable[[Case
 
 def _factors(cases: list[Case], name: str) -> Iterator[tuple[str, Callable[[Case], Float | None]]]:
     """The same factor on all cases, read off the first."""
-    case = next((one for one in cases if one.wrong(name) and np.abs(one.exact(name)).max() > 0), None)
-    if case is None:
-        return
-    exact, found = case.exact(name), case.found(name)
-    scale = float(np.abs(exact).max())
-    factor = float(((exact / scale) * found).sum() / ((exact / scale) * exact).sum()) if scale else 0.0
-    near = round(2 * factor) / 2
-    factor = near if near not in (0.0, 1.0) and abs(factor - near) < 1e-12 else factor
-    told = {2.0: "is twice the derived one", 0.5: "is half the derived one"}
-    yield told.get(factor, f"is {factor:.14g} times the derived one"), lambda one: factor * one.exact(name)
+    factor = constant_factor(cases, name)
+    if factor is not None:
+        yield factor.words, lambda one: factor.of(one) * one.exact(name)
 
 
 def _steps(case: Case) -> Float:
@@ -105,12 +104,6 @@ def _weighted(case: Case, name: str, weights: Float) -> Float:
     parts = [weight * sum((term for _, term in terms), np.zeros_like(case.exact(name)))
              for weight, terms in zip(weights, case.terms(name), strict=True)]
     return np.asarray(sum(parts[1:], parts[0]) / case.batch)
-
-
-def _padded_length(case: Case) -> float:
-    example = case.example
-    return float(example.inputs.shape[1] if example.inputs.ndim > 2 else example.targets.shape[1]
-                 if example.targets.ndim > 2 else 1)
 
 
 def _transposed(case: Case, name: str) -> Float | None:
@@ -179,16 +172,12 @@ def in_single(cases: list[Case], names: list[str]) -> bool:
 
 MISTAKES = (
     Mistake("zero", _always("is zero", lambda case, name: np.zeros_like(case.exact(name)))),
-    Mistake("sign", _always("has the wrong sign", lambda case, name: -case.exact(name))),
-    Mistake("sum over the batch", _always("is the sum over the batch, not its mean",
-                                          lambda case, name: case.batch * case.exact(name))),
-    Mistake("mean twice", _always("is divided by the batch size twice",
-                                  lambda case, name: case.exact(name) / case.batch)),
+    _scaled("sign"),
+    _scaled("sum over the batch"),
+    _scaled("mean twice"),
     Mistake("mean over the steps", _always("is divided by the number of steps T", lambda case, name: _weighted(
         case, name, 1 / _steps(case)))),
-    Mistake("mean over the padded steps", _always(
-        "is divided by the number of steps T, padded ones among them",
-        lambda case, name: case.exact(name) / _padded_length(case))),
+    _scaled("mean over the padded steps"),
     Mistake("times the steps", _always("is multiplied by the number of steps T",
                                        lambda case, name: _weighted(case, name, _steps(case)))),
     Mistake("first sequence", _always("holds the first sequence of the batch alone", lambda case, name: _weighted(
@@ -218,6 +207,7 @@ MISTAKES = (
         "takes the last state for the initial one, as an index of −1 does: the term of step 1 is wrong", _wrapped)),
     Mistake("exchanged", _exchanged),
     Mistake("weight decay", _decayed),
+    _scaled("mean over the outputs"),
     Mistake("constant factor", _factors),
     Mistake("clipped", _clipped),
 )
