@@ -172,7 +172,8 @@ class _Reader:
                 if isinstance(right, Formula) and right.expression == Numeral(0):
                     self.fail(tree, f"`{self.text(tree)}` divides by zero")
                 return self.formula(tree, Quotient, left, right)
-        return self.fail(tree, f"`{self.text(tree)}`: operators are + - * / @ ** and .T")
+        power = "a power is written `**`; " if isinstance(tree.op, ast.BitXor) else ""
+        return self.fail(tree, f"`{self.text(tree)}`: {power}operators are + - * / @ ** and .T")
 
     def contraction(self, tree: ast.BinOp, wanted: Shape | None) -> Term:
         left, right = (self.unless_unsized(side) for side in (tree.left, tree.right))

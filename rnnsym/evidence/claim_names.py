@@ -11,6 +11,7 @@ from rnnsym.calculus.unrolling import BACK, StepGraph
 from rnnsym.errors import DerivationError
 from rnnsym.evidence.claim_terms import Quantity
 from rnnsym.model.expressions import Constant, Parameter, Variable
+from rnnsym.model.other_notations import quantity_otherwise
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Names:
         """Return what to say of a name that there is not."""
         known = [*self.entries, *self.constants, "T", "I"]
         near = difflib.get_close_matches(name, known, 1)
-        question = f" (did you mean `{near[0]}`?)" if near else ""
+        question = quantity_otherwise(name, known) or (f" (did you mean `{near[0]}`?)" if near else "")
         return f"there is no `{name}` in this network{question}; it has {', '.join(known)}"
 
 

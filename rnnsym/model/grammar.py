@@ -184,7 +184,7 @@ class _Reader:
         if not base.name.endswith(PREVIOUS):
             if not isinstance(tree.slice, ast.Name) or self.source.exact(tree.slice) != "x":
                 fail(f"`{place.source}`: an index is not in the language but in `E[x]`, row x of a matrix, and in "
-                     "`h_prev[2]`, the state h two steps back", place)
+                     "`h_prev[2]`, the state h two steps back; one step back it is `h_prev`", place)
             return Node("lookup", place, (base, self.node(tree.slice, depth + 1)))
         written = self.source.exact(tree.slice)
         if not re.fullmatch("[0-9]{1,9}", written) or not 1 <= int(written) <= MAX_LAG:
@@ -196,7 +196,9 @@ class _Reader:
     def call(self, tree: ast.Call, place: Place, depth: int) -> Node:
         function = self.source.exact(tree.func) if isinstance(tree.func, ast.Name) else ""
         if not function:
-            fail(f"`{place.source}` is not in the language: only a function of the table can be called", place)
+            own = tree.func.attr if isinstance(tree.func, ast.Attribute) and tree.func.attr in arities else ""
+            remedy = f"write `{own}(…)`, no module's name" if own else "only a function of the table can be called"
+            fail(f"`{place.source}` is not in the language: {remedy}", place)
         if function not in arities:
             fail(unknown_function(function), place)
         if tree.keywords or any(isinstance(argument, ast.Starred) for argument in tree.args):
@@ -228,7 +230,7 @@ class _Reader:
         if isinstance(tree, ast.Attribute):
             fail(f"the attribute `.{tree.attr}` is not in the language: only .T is", place)
         if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.BitXor):
-            fail(f"`{place.source}`: ^ is not in the language: a power is written **", place)
+            fail(f"`{place.source}`: ^ is not in the language: a power is written **, the transpose .T", place)
         what = REFUSED.get(type(tree), "this")
         fail(f"`{place.source}`: {what} is not in the language (operators are + - * / @ ** and .T)", place)
 

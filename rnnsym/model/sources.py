@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from rnnsym.errors import EquationError
+from rnnsym.model.other_notations import CLAIM, spelt_otherwise
 
 # The longest published cells stay below 40 lines; the limits bound the time and the stack that a hostile text
 # can cost Python's parser, whose own limits come later and vary between versions.
@@ -124,7 +125,16 @@ class SourceText:
         line = min(max(error.lineno or 1, 1), len(self.lines))
         place = self._at(line, min(error.offset or 1, len(self.lines[line - 1]) + 1) - 1)
         code = self.lines[line - 1].partition("#")[0]
-        words = [word for word in re.finditer(r"[A-Za-z_][A-Za-z0-9_]*", code) if keyword.iskeyword(word[0])]
+        single = re.search(r"(?<![=<>!:])=(?!=)", code)
+        if self.part == CLAIM and single is not None:
+            fail("a claim states an equation with `==` or a bound with `<=`, not with `=`",
+                 self._at(line, single.start()))
+        otherwise = spelt_otherwise(code, self.part)
+        if otherwise is not None:
+            fail(otherwise[1], self._at(line, otherwise[0]))
+        own = ("for", "in") if self.part == CLAIM else ()
+        words = [word for word in re.finditer(r"[A-Za-z_][A-Za-z0-9_]*", code)
+                 if keyword.iskeyword(word[0]) and word[0] not in own]
         if words:
             fail(reserved_by_python(words[0][0]), self._at(line, words[0].start()))
         fail(f"this cannot be read as an equation (Python says: {error.msg})", place)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from rnnsym.model.activations import activations
 from rnnsym.model.applications import EXTREMA
+from rnnsym.model.other_notations import function_otherwise
 
 MAX_NAME = 64  # characters: a name ends up in file names, code and formulas
 
@@ -24,5 +25,5 @@ def unknown_function(function: str) -> str:
     """Return what to say of a name that is called but is no function of the language."""
     known = ", ".join(sorted(arities))
     near = difflib.get_close_matches(function, arities, 1)
-    question = f" (did you mean `{near[0]}`?)" if near else ""
+    question = function_otherwise(function) or (f" (did you mean `{near[0]}`?)" if near else "")
     return f"there is no function `{function[:MAX_NAME]}`{question}; the functions are {known}"

@@ -1,0 +1,97 @@
+"""What is written on paper, in LaTeX or with a library's names, and how the language of equations writes it instead.
+
+These tables only choose the words of an error: nothing in them makes a text mean anything.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+CLAIM = "claim"
+DERIVATIVE = "a derivative is written `total(L, W)`, the immediate one `partial(h[t], h[t-1])`"
+SIGNS: Mapping[str, str] = MappingProxyType({
+    "·": "a matrix product is written `@`, an elementwise product `*`",
+    "×": "a matrix product is written `@`, an elementwise product `*`",
+    **dict.fromkeys("⊙∘∗", "an elementwise product is written `*`"),
+    "−": "minus is written `-`",
+    **{sign: f"a power is written `**{digit}`" for digit, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+    **dict.fromkeys("ᵀ⊤", "the transpose is written `.T`"),
+    "√": "a root is written `sqrt(a)`",
+    "∑": "a sum is written `sum(a)`",
+    "′": "a name holds letters, digits and `_`",
+})
+FUNCTIONS: Mapping[str, str] = MappingProxyType({
+    "σ": "sigmoid", "sigma": "sigmoid", "logistic": "sigmoid", "sgn": "sign", "ln": "log", "max": "maximum",
+    "min": "minimum", "norm": "sqrt(dot(a, a))", "concatenate": "concat", "heaviside": "step", "θ": "step",
+    "clip": "minimum(maximum(a, low), high)",
+})
+QUANTITIES: Mapping[str, str] = MappingProxyType({
+    "y": "target", "y_hat": "yhat", "y_pred": "yhat", "ŷ": "yhat", "loss": "L", "E": "L", "J": "L",
+})
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """A pattern of another notation, and what to say of it in a cell, and in a claim."""
+
+    pattern: str
+    of_cell: Callable[[re.Match[str]], str]
+    of_claim: Callable[[re.Match[str]], str]
+
+
+def _both(pattern: str, words: Callable[[re.Match[str]], str]) -> Spelling:
+    return Spelling(pattern, words, words)
+
+
+def _step_back(match: re.Match[str]) -> str:
+    name, step = match[1], match[2].replace(" ", "")
+    back = re.fullmatch(r"t-(\d+)", step)
+    wanted = f"{name}_prev" if step == "t-1" else f"{name}_prev[{back[1]}]" if back else name if step == "t" else ""
+    return f"`{match[0]}`: steps are not written: `{wanted}` is what it is called" if wanted else \
+        f"`{match[0]}`: a name holds letters, digits and `_`, no braces"
+
+
+_spellings = (
+    Spelling(r"∂|\bd[A-Za-z]\w*\s*/\s*d[A-Za-z]\w*",
+             lambda match: f"`{match[0]}`: a cell holds no derivatives, rnnsym derives them",
+             lambda match: f"`{match[0]}`: {DERIVATIVE}"),
+    _both(r"\\([A-Za-z]+)?", lambda match: f"`{match[0]}`: LaTeX is not read: write `{match[1] or 'the name'}` alone"),
+    Spelling(r"([A-Za-z]\w*?)_\{([^{}]*)\}", _step_back,
+             lambda match: f"`{match[0]}`: a quantity of a step is written `{match[1]}[{match[2].replace(' ', '')}]`"),
+    _both(f"[{''.join(SIGNS)}]", lambda match: f"`{match[0]}`: {SIGNS[match[0]]}"),
+    _both(r":=", lambda match: "`:=`: an equation is written with `=`"),
+    _both(r"(?<![\w.])(\d+(?:\.\d+)?)([A-Za-z]\w*)", lambda match: f"`{match[0]}`: write `{match[1]} * {match[2]}`"),
+    _both(r"([A-Za-z_]\w*|[)\]])\s+([A-Za-z]\w*|\()", lambda match: (
+        f"`{match[0]}`: an operator is missing; a matrix product is written `@`, an elementwise product `*`")),
+)
+
+
+def spelt_otherwise(code: str, part: str) -> tuple[int, str] | None:
+    """Return where a line first holds another notation, and what to write; None where it holds none that is known."""
+    for one in _spellings:
+        for match in re.finditer(one.pattern, code):
+            if not any(keyword.iskeyword(word or "") for word in match.groups()):
+                return match.start(), (one.of_claim if part == CLAIM else one.of_cell)(match)
+    return None
+
+
+def function_otherwise(name: str) -> str:
+    """Return what to say of a function's name, "" where nothing is known: σ is `sigmoid`, h_(t−1) is `h_prev`."""
+    if name in FUNCTIONS:
+        return f" (`{FUNCTIONS[name]}` is the language's)"
+    return f" (the state of the step before is `{name}prev`)" if name.endswith("_") else ""
+
+
+def quantity_otherwise(name: str, known: list[str]) -> str:
+    """Return what to say of a name in a claim, "" where nothing is known: dL is no name, y is `target`, o_t `o[t]`."""
+    derivative = re.fullmatch(r"d([A-Za-z]\w*)", name)
+    if derivative is not None and derivative[1].partition("_d")[0] in known:
+        return f" ({DERIVATIVE})"
+    stem, _, step = name.rpartition("_")
+    if stem in known and step in ("t", "T", "j", "i"):
+        return f" (a quantity of a step is written `{stem}[{step}]`)"
+    return f" (`{QUANTITIES[name]}` is what it is called)" if QUANTITIES.get(name) in known else ""

@@ -1,0 +1,70 @@
+"""What users write from paper, LaTeX or a library is refused with the language's own spelling, at its place."""
+
+from __future__ import annotations
+
+import pytest
+
+import rnnsym
+from rnnsym.errors import EquationError
+from rnnsym.model.other_notations import FUNCTIONS, SIGNS
+from rnnsym.model.vocabulary import arities
+
+CELLS = {
+    "h = tanh(x W + h_prev @ U)": (10, "an operator is missing; a matrix product is written `@`"),
+    "h = x W": (5, "an operator is missing"),
+    "h = tanh(x @ W + h_{t-1} @ U)": (18, "`h_prev` is what it is called"),
+    "h = tanh(x @ W + h_{t - 3} @ U)": (18, r"`h_prev\[3\]` is what it is called"),
+    "h_{t} = tanh(x @ W)": (1, "`h` is what it is called"),
+    "h = tanh(x @ W + h_(t-1) @ U)": (18, "the state of the step before is `h_prev`"),
+    "h = tanh(x @ W + h[t-1] @ U)": (18, "one step back it is `h_prev`"),
+    "h = σ(x @ W + h_prev @ U)": (5, "`sigmoid` is the language's"),
+    "h = ln(x @ W)": (5, "`log` is the language's"),
+    "h = np.tanh(x @ W)": (5, "write `tanh.….`, no module's name"),
+    "h = np.linalg.solve(x, W)": (5, "only a function of the table"),
+    r"h = \tanh(x @ W)": (5, "LaTeX is not read: write `tanh` alone"),
+    "h = tanh(x @ W^T)": (10, "the transpose .T"),
+    "h = 2x": (5, r"write `2 \* x`"),
+    "h := x @ W": (3, "an equation is written with `=`"),
+    "h = ∂L/∂x": (5, "a cell holds no derivatives"),
+    "lambda = x @ W": (1, "`lambda` is a word of Python's"),
+    "h = x if W": (7, "`if` is a word of Python's"),
+}
+CLAIMS = {
+    "total(L, W_h) = sum(total(L, o[j]) @ partial(o[j], W_h) for j in range(1, T + 1))": (15, "with `==`"),
+    "∂L/∂W_h == total(L, W_h)": (1, r"a derivative is written `total\(L, W\)`"),
+    "dL/dW_h == 0": (1, r"a derivative is written `total\(L, W\)`"),
+    "dL_dW_h == 0": (1, r"a derivative is written `total\(L, W\)`"),
+    "total(L, y) == 0": (10, "`target` is what it is called"),
+    "o[t]^2 == 1": (1, r"a power is written `\*\*`"),
+    "o_t == o[t]": (1, r"a quantity of a step is written `o\[t\]`"),
+    "o_{t-1} == o[t]": (1, r"a quantity of a step is written `o\[t-1\]`"),
+    "total(L, Wh) == 0": (10, "did you mean `W_h`"),
+}
+
+
+@pytest.mark.parametrize("text", CELLS)
+def test_a_cell_is_told_how_it_is_written(text: str) -> None:
+    column, words = CELLS[text]
+    with pytest.raises(EquationError, match=words) as refused:
+        rnnsym.Cell.from_equations("mine", text)
+    assert refused.value.column == column
+    assert "Python says" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", CLAIMS)
+def test_a_claim_is_told_how_it_is_written(text: str) -> None:
+    column, words = CLAIMS[text]
+    with pytest.raises(EquationError, match=words) as refused:
+        rnnsym.check_claim(text, rnnsym.Network(rnnsym.cells["simple"]))
+    assert refused.value.column == column
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_each_sign_has_a_remedy(sign: str) -> None:
+    with pytest.raises(EquationError, match="is written|letters, digits"):
+        rnnsym.Cell.from_equations("mine", f"h = tanh(x @ W {sign} h_prev)")
+
+
+def test_a_remedy_names_functions_that_there_are() -> None:
+    assert {text.partition("(")[0] for text in FUNCTIONS.values()} <= set(arities)
+    assert not FUNCTIONS.keys() & arities.keys()
