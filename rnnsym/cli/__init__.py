@@ -35,7 +35,7 @@ def _status() -> int:
     try:
         from rnnsym.cli.commands import application
 
-        status = application(sys.argv[1:] or ["--help"], standalone_mode=False)
+        status = application(sys.argv[1:] or ["--help"], prog_name="rnnsym", standalone_mode=False)
         return status if isinstance(status, int) else 0
     except KeyboardInterrupt:
         return INTERRUPTED

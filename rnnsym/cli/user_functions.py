@@ -43,6 +43,12 @@ def user_function(text: str) -> Iterator[Callable[..., Any]]:
 
 def _found(module: ModuleType, name: str, file: str) -> Callable[..., Any]:
     found: Callable[..., Any] | None = getattr(module, name, None)
+    owner = getattr(module, name.partition(".")[0], None)
+    if isinstance(owner, type):
+        kind = "a method" if "." in name else "a class"
+        raise CheckError(f"{file}: {name!r} is {kind}, which needs an object first; "
+                         "name a function that makes one, such as `def backward(parameters, inputs, targets): "
+                         f"return {owner.__name__}(…).backward(…)`")
     if found is None or not callable(found):
         functions = sorted(key for key, value in vars(module).items()
                            if callable(value) and getattr(value, "__module__", "") == module.__name__)

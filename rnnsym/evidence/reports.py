@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,15 +64,18 @@ class Report:
         if self.findings and self.regimes:
             shown = ", ".join(f"{name} {wrong} of {all_}" for name, (wrong, all_) in self.regimes.items())
             lines.append(f"  designed examples on which something is wrong: {shown}")
-        lines += [f"  {witness.name}: {_outcome(witness)}" for witness in self.witnesses]
+        if self.counterexample is not None:
+            lines += ["  smallest counterexample, to paste:", *(f"    {line}".rstrip() for line in self.pasted())]
+        return "\n".join([*lines, *(f"  {line}" for line in self._evidence())])
+
+    def _evidence(self) -> Iterator[str]:
+        """By what it was checked, and how small an error was seen."""
+        yield from (f"{witness.name}: {_outcome(witness)}" for witness in self.witnesses)
         if self.minimum_detectable_error:
             seen = ", ".join(f"{name} {value:.1g}" for name, value in self.minimum_detectable_error.items())
-            lines.append(f"  an error in one entry of a gradient of ordinary size is seen from: {seen}")
+            yield f"an error in one entry of a gradient of ordinary size is seen from: {seen}"
         if self.undecided:
-            lines.append(f"  undecided: {len(self.undecided)}, the first: {self.undecided[0]}")
-        if self.counterexample is not None:
-            lines += ["  smallest counterexample, to paste:", *(f"    {line}" for line in self.pasted())]
-        return "\n".join(lines)
+            yield f"undecided: {len(self.undecided)}, the first: {self.undecided[0]}"
 
     def pasted(self) -> list[str]:
         """The counterexample as Python that can be run, with the call of the function where it has a name."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 CLAIM = "claim"
+MAX_SHOWN = 40  # characters of what was found
 DERIVATIVE = "a derivative is written `total(L, W)`, the immediate one `partial(h[t], h[t-1])`"
 SIGNS: Mapping[str, str] = MappingProxyType({
     "·": "a matrix product is written `@`, an elementwise product `*`",
@@ -43,6 +44,12 @@ class Spelling:
     of_claim: Callable[[re.Match[str]], str]
 
 
+def _shown(match: re.Match[str]) -> str:
+    """What was found, on one short line."""
+    text = " ".join(match[0].split())
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+
+
 def _both(pattern: str, words: Callable[[re.Match[str]], str]) -> Spelling:
     return Spelling(pattern, words, words)
 
@@ -51,22 +58,22 @@ def _step_back(match: re.Match[str]) -> str:
     name, step = match[1], match[2].replace(" ", "")
     back = re.fullmatch(r"t-(\d+)", step)
     wanted = f"{name}_prev" if step == "t-1" else f"{name}_prev[{back[1]}]" if back else name if step == "t" else ""
-    return f"`{match[0]}`: steps are not written: `{wanted}` is what it is called" if wanted else \
-        f"`{match[0]}`: a name holds letters, digits and `_`, no braces"
+    return f"`{_shown(match)}`: steps are not written: `{wanted}` is what it is called" if wanted else \
+        f"`{_shown(match)}`: a name holds letters, digits and `_`, no braces"
 
 
 _spellings = (
     Spelling(r"∂|\bd[A-Za-z]\w*\s*/\s*d[A-Za-z]\w*",
-             lambda match: f"`{match[0]}`: a cell holds no derivatives, rnnsym derives them",
-             lambda match: f"`{match[0]}`: {DERIVATIVE}"),
-    _both(r"\\([A-Za-z]+)?", lambda match: f"`{match[0]}`: LaTeX is not read: write `{match[1] or 'the name'}` alone"),
-    Spelling(r"([A-Za-z]\w*?)_\{([^{}]*)\}", _step_back,
-             lambda match: f"`{match[0]}`: a quantity of a step is written `{match[1]}[{match[2].replace(' ', '')}]`"),
-    _both(f"[{''.join(SIGNS)}]", lambda match: f"`{match[0]}`: {SIGNS[match[0]]}"),
+             lambda match: f"`{_shown(match)}`: a cell holds no derivatives, rnnsym derives them",
+             lambda match: f"`{_shown(match)}`: {DERIVATIVE}"),
+    _both(r"\\([A-Za-z]+)?", lambda match: f"`{_shown(match)}`: LaTeX is not read: write `{match[1] or 'the name'}` alone"),
+    Spelling(r"(?<!\w)([A-Za-z]\w*?)_\{([^{}]*)\}", _step_back,
+             lambda match: f"`{_shown(match)}`: a quantity of a step is written `{match[1]}[{match[2].replace(' ', '')}]`"),
+    _both(f"[{''.join(SIGNS)}]", lambda match: f"`{_shown(match)}`: {SIGNS[match[0]]}"),
     _both(r":=", lambda match: "`:=`: an equation is written with `=`"),
-    _both(r"(?<![\w.])(\d+(?:\.\d+)?)([A-Za-z]\w*)", lambda match: f"`{match[0]}`: write `{match[1]} * {match[2]}`"),
-    _both(r"([A-Za-z_]\w*|[)\]])\s+([A-Za-z]\w*|\()", lambda match: (
-        f"`{match[0]}`: an operator is missing; a matrix product is written `@`, an elementwise product `*`")),
+    _both(r"(?<![\w.])(\d+(?:\.\d+)?)([A-Za-z]\w*)", lambda match: f"`{_shown(match)}`: write `{match[1]} * {match[2]}`"),
+    _both(r"((?<!\w)[A-Za-z_]\w*|[)\]])\s+([A-Za-z]\w*|\()", lambda match: (
+        f"`{_shown(match)}`: an operator is missing; a matrix product is written `@`, an elementwise product `*`")),
 )
 
 

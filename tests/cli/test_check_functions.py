@@ -101,6 +101,7 @@ def test_a_file_may_import_its_neighbours_and_bear_any_name(
     assert sys.modules["json"] is json
 
 
+METHOD = "class Net:\n    def backward(self, parameters, inputs, targets): ..."
 WRONG: dict[str, tuple[str, str, str]] = {
     "no function": (SOURCE, ":forward", "has no function 'forward'; it has backward"),
     "no file": (SOURCE, "missing.py:backward", "there is no such file"),
@@ -109,6 +110,8 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "syntax": ("def backward(:", ":backward", "running it raised SyntaxError"),
     "exits": ("import sys\nsys.exit(3)", ":backward", "line 2: running it raised SystemExit: 3"),
     "fails in a call": (SOURCE.replace("W_h.T\n", "W_h.t\n"), ":backward", "AttributeError in line 17: "),
+    "method": (METHOD, ":Net.backward", "'Net.backward' is a method, which needs an object first"),
+    "class": (METHOD, ":Net", "'Net' is a class, which needs an object first"),
     "arguments": ("def backward(a, b): pass", ":backward", "'a' is not understood"),
 }
 

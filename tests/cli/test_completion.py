@@ -47,6 +47,15 @@ def test_a_shell_is_offered_the_names_of_the_table(line: str, names: set[str]) -
     assert offered(line) == names
 
 
+def test_the_script_that_is_installed_is_that_of_rnnsym_however_it_is_called() -> None:
+    environment = os.environ | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    run = subprocess.run([sys.executable, "-m", "rnnsym", "--show-completion", "bash"], env=environment,
+                         capture_output=True, text=True, check=True)
+    assert "_RNNSYM_COMPLETE=complete_bash" in run.stdout
+    assert "complete -o default -F _rnnsym_completion rnnsym" in run.stdout
+    assert "python" not in run.stdout
+
+
 def test_nothing_is_offered_for_what_begins_no_name() -> None:
     assert offered("rnnsym derive --cell nothing") == set()
     assert among("svg", "pdf")("p") == ["pdf"]

@@ -19,8 +19,8 @@ FACTORS: dict[str, tuple[Callable[[Any, Any], float], str]] = {
     "outputs": (lambda inputs, targets: 1 / targets.shape[-1], "is divided by the number of outputs"),
 }
 BEHIND = [
-    ("simple", "no slope"), ("simple", "truncated after 2"), ("simple", "missing transpose"), ("lstm", "slope of f at i"),
-    ("lstm", "cell not carried"), ("gru", "z for 1 - z"),
+    ("simple", "no slope"), ("simple", "truncated after 2"), ("simple", "missing transpose"),
+    ("lstm", "slope of f at i"), ("lstm", "cell not carried"), ("gru", "z for 1 - z"),
 ]
 TWO = [
     ("simple", "no slope", "W_o", -1.0, "wrong sign"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 import rnnsym
@@ -9,6 +11,7 @@ from rnnsym.errors import EquationError
 from rnnsym.model.other_notations import FUNCTIONS, SIGNS
 from rnnsym.model.vocabulary import arities
 
+MAX_SECONDS = 1.0  # of processor time: a pattern that goes back from each letter takes a minute
 CELLS = {
     "h = tanh(x W + h_prev @ U)": (10, "an operator is missing; a matrix product is written `@`"),
     "h = x W": (5, "an operator is missing"),
@@ -61,8 +64,18 @@ def test_a_claim_is_told_how_it_is_written(text: str) -> None:
 
 @pytest.mark.parametrize("sign", SIGNS)
 def test_each_sign_has_a_remedy(sign: str) -> None:
-    with pytest.raises(EquationError, match="is written|letters, digits"):
+    with pytest.raises(EquationError, match=r"is written|letters, digits"):
         rnnsym.Cell.from_equations("mine", f"h = tanh(x @ W {sign} h_prev)")
+
+
+@pytest.mark.parametrize("text", ["a" * 9000 + " +* b", "a_" * 4500 + "{ b", "1" * 30 + "a" * 9000 + "$",
+                                  "da / " * 1800 + "$", " " * 9000 + "a $", "\\a" * 4500, "a b" * 3000])
+def test_a_long_line_costs_no_more_than_its_length(text: str) -> None:
+    start = time.process_time()
+    with pytest.raises(EquationError) as refused:
+        rnnsym.Cell.from_equations("mine", f"h = {text}")
+    assert time.process_time() - start < MAX_SECONDS
+    assert len(str(refused.value)) < 400
 
 
 def test_a_remedy_names_functions_that_there_are() -> None:
