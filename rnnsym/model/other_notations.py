@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 CLAIM = "claim"
-MAX_SHOWN = 40  # characters of what was found
+MAX_SHOWN, MAX_WORDS = 40, 200  # characters of what was found, and of what is said of it
 DERIVATIVE = "a derivative is written `total(L, W)`, the immediate one `partial(h[t], h[t-1])`"
 SIGNS: Mapping[str, str] = MappingProxyType({
     "·": "a matrix product is written `@`, an elementwise product `*`",
@@ -44,36 +44,29 @@ class Spelling:
     of_claim: Callable[[re.Match[str]], str]
 
 
-def _shown(match: re.Match[str]) -> str:
-    """What was found, on one short line."""
-    text = " ".join(match[0].split())
-    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
-
-
 def _both(pattern: str, words: Callable[[re.Match[str]], str]) -> Spelling:
     return Spelling(pattern, words, words)
 
 
 def _step_back(match: re.Match[str]) -> str:
     name, step = match[1], match[2].replace(" ", "")
-    back = re.fullmatch(r"t-(\d+)", step)
+    back = re.fullmatch(r"t-(\d{1,3})", step)
     wanted = f"{name}_prev" if step == "t-1" else f"{name}_prev[{back[1]}]" if back else name if step == "t" else ""
-    return f"`{_shown(match)}`: steps are not written: `{wanted}` is what it is called" if wanted else \
-        f"`{_shown(match)}`: a name holds letters, digits and `_`, no braces"
+    return f"steps are not written: `{wanted}` is what it is called" if wanted else \
+        "a name holds letters, digits and `_`, no braces"
 
 
 _spellings = (
     Spelling(r"∂|\bd[A-Za-z]\w*\s*/\s*d[A-Za-z]\w*",
-             lambda match: f"`{_shown(match)}`: a cell holds no derivatives, rnnsym derives them",
-             lambda match: f"`{_shown(match)}`: {DERIVATIVE}"),
-    _both(r"\\([A-Za-z]+)?", lambda match: f"`{_shown(match)}`: LaTeX is not read: write `{match[1] or 'the name'}` alone"),
+             lambda match: "a cell holds no derivatives, rnnsym derives them", lambda match: DERIVATIVE),
+    _both(r"\\([A-Za-z]+)?", lambda match: f"LaTeX is not read: write {f'`{match[1]}`' if match[1] else 'it'} alone"),
     Spelling(r"(?<!\w)([A-Za-z]\w*?)_\{([^{}]*)\}", _step_back,
-             lambda match: f"`{_shown(match)}`: a quantity of a step is written `{match[1]}[{match[2].replace(' ', '')}]`"),
-    _both(f"[{''.join(SIGNS)}]", lambda match: f"`{_shown(match)}`: {SIGNS[match[0]]}"),
-    _both(r":=", lambda match: "`:=`: an equation is written with `=`"),
-    _both(r"(?<![\w.])(\d+(?:\.\d+)?)([A-Za-z]\w*)", lambda match: f"`{_shown(match)}`: write `{match[1]} * {match[2]}`"),
+             lambda match: f"a quantity of a step is written `{match[1]}[{match[2].replace(' ', '')}]`"),
+    _both(f"[{''.join(SIGNS)}]", lambda match: SIGNS[match[0]]),
+    _both(r":=", lambda match: "an equation is written with `=`"),
+    _both(r"(?<![\w.])(\d+(?:\.\d+)?)([A-Za-z]\w*)", lambda match: f"write `{match[1]} * {match[2]}`"),
     _both(r"((?<!\w)[A-Za-z_]\w*|[)\]])\s+([A-Za-z]\w*|\()", lambda match: (
-        f"`{_shown(match)}`: an operator is missing; a matrix product is written `@`, an elementwise product `*`")),
+        "an operator is missing; a matrix product is written `@`, an elementwise product `*`")),
 )
 
 
@@ -82,8 +75,15 @@ def spelt_otherwise(code: str, part: str) -> tuple[int, str] | None:
     for one in _spellings:
         for match in re.finditer(one.pattern, code):
             if not any(keyword.iskeyword(word or "") for word in match.groups()):
-                return match.start(), (one.of_claim if part == CLAIM else one.of_cell)(match)
+                words = (one.of_claim if part == CLAIM else one.of_cell)(match)
+                return match.start(), f"`{_short(match[0])}`: {_short(words, MAX_WORDS)}"
     return None
+
+
+def _short(text: str, most: int = MAX_SHOWN) -> str:
+    """A text on one line of at most so many characters."""
+    joined = " ".join(text.split())
+    return joined if len(joined) <= most else joined[: most - 1] + "…"
 
 
 def function_otherwise(name: str) -> str:
