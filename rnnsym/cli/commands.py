@@ -200,6 +200,7 @@ def figures(
     topology: TopologyOption = None,
     loss: LossOption = None,
     layers: LayersOption = 1,
+    notation: NotationOption = "author",
     seed: SeedOption = 0,
     jobs: Annotated[
         int | None, typer.Option("--jobs", help="How many processes draw side by side; one a core if absent.")
@@ -207,7 +208,7 @@ def figures(
 ) -> int:
     """Draw the unrolled network and the figures of gradient flow."""
     from rnnsym.cli.drawing import Order, checked_jobs, draw_figures
-    from rnnsym.cli.inputs import chosen_network, one_of
+    from rnnsym.cli.inputs import chosen_network, known_notation, one_of
     from rnnsym.cli.outputs import drawable_figures, figure_styles, figure_titles
     from rnnsym.cli.progress import progress_bar
 
@@ -217,6 +218,7 @@ def figures(
         return 0
     one_of("--format", form, ("svg", "pdf", "png"))
     one_of("--style", style, figure_styles())
+    known_notation(notation)
     jobs = checked_jobs(jobs)
     for name in names or ():
         one_of("figure", name, tuple(figure_titles()))
@@ -228,7 +230,8 @@ def figures(
         return 0
     found = chosen_network(cell, network, topology, loss, layers)
     others = cell is None and network is None and topology is None and loss is None and layers == 1
-    order = Order(tuple(dict.fromkeys(drawable_figures(names, found, others=others))), found, form, seed, style, jobs)
+    chosen = tuple(dict.fromkeys(drawable_figures(names, found, others=others)))
+    order = Order(chosen, found, form, seed, style, jobs, notation=notation)
     with progress_bar() as stage:
         paths = list(draw_figures(order, output, stage("drawing")))
     show("".join(f"{path}\n" for path in paths))

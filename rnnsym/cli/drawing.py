@@ -11,17 +11,24 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rnnsym.cli.outputs import made_folder
 from rnnsym.errors import OutputError, RnnsymError
 from rnnsym.model.networks import Network
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_JOBS = 64
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is drawn, and how: figures by name, of a network, in a format and a style, by so many processes."""
+    """What is drawn, and how: figures by name, of a network, in a format and a style, by so many processes.
+
+    Each figure takes what it depends on of network, seed, steps (T, each figure's usual one where None) and notation.
+    """
 
     names: tuple[str, ...]
     network: Network
@@ -29,6 +36,8 @@ class Order:
     seed: int = 0
     style: str = "print"
     jobs: int = 1
+    steps: int | None = None
+    notation: str = "author"
 
 
 def usual_jobs() -> int:
@@ -115,8 +124,15 @@ def _leave_interrupts() -> None:
 
 def drawn(name: str, order: Order) -> bytes:
     """Return the file of one figure."""
-    from rnnsym.dynamics import figures, restyle_figure
+    from rnnsym.dynamics import restyle_figure
     from rnnsym.dynamics.style import figure_bytes
 
-    figure = figures[name].draw(order.network, order.seed)
-    return figure_bytes(restyle_figure(figure, order.style), order.form)
+    return figure_bytes(restyle_figure(ordered_figure(name, order), order.style), order.form)
+
+
+def ordered_figure(name: str, order: Order) -> Figure:
+    """Return one figure, drawn for what it depends on of an order."""
+    from rnnsym.dynamics import figures
+
+    entry = figures[name]
+    return entry.draw(**{option: getattr(order, option) for option in entry.options})

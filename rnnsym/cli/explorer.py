@@ -9,10 +9,13 @@ from html import escape
 from importlib.resources import files
 
 from rnnsym.dynamics.explorations import USUAL_RADIUS, WIDEST, Exploration
+from rnnsym.writing.pages import inline_math
 from rnnsym.writing.plain import RAISED
+from rnnsym.writing.styles import Style
 
 WIDTH, HEIGHT = 640, 320
 LEFT, RIGHT, TOP, BOTTOM = 64, 620, 16, 270
+AS_WRITTEN = Style()
 EVERY = 5  # decades between two lines
 STYLE = """
 #explorer svg { max-width: 100%; height: auto; }
@@ -45,24 +48,25 @@ class _Frame:
         return BOTTOM - (BOTTOM - TOP) * (inside - self.low) / (self.high - self.low)
 
 
-def explorer(found: Exploration) -> str:
+def explorer(found: Exploration, spelt: Style = AS_WRITTEN) -> str:
     """Return the explorer as HTML with its style and its script; it asks for nothing from elsewhere.
 
+    Names are written as ``spelt`` has them.
     Without a script the curve of the network's own activation at the usual radius stands there, with its words.
     """
     usual = found.radii.index(USUAL_RADIUS)
     curve = [float(value) for value in found.curves[0].decades[usual]]
     script = files("rnnsym.cli").joinpath("explorer.js").read_text(encoding="utf-8")
     return "\n".join([
-        f'<div id="explorer"><style>{STYLE}</style>', f"<p>{_about(found)}</p>", _form(found, usual),
+        f'<div id="explorer"><style>{STYLE}</style>', f"<p>{_about(found, spelt)}</p>", _form(found, usual),
         _picture(curve), f"<output>{escape(_words(found, usual, curve))}</output>",
         f'<script type="application/json" id="explorer-data">{_data(found)}</script>',
         f"<script>{script}</script></div>",
     ])
 
 
-def _about(found: Exploration) -> str:
-    names = ", ".join(f"<code>{escape(name)}</code>" for name in found.weights)
+def _about(found: Exploration, spelt: Style) -> str:
+    names = ", ".join(inline_math(spelt.spell(name)) for name in found.weights)
     return (f"The norm of ∂s<sub>T</sub>/∂s<sub>T−k</sub> over the steps k back, as the spectral radius ρ of {names} "
             f"is changed: the median of {found.count} networks of {found.units} units, drawn at random.")
 

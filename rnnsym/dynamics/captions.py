@@ -6,7 +6,7 @@ Names stand between backticks, so that a page can spell them as formulas.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -84,11 +84,14 @@ def describe_cells(studies: Sequence[CellContributions]) -> str:
             f"draws, n = {studies[0].size}): {'; '.join(found)}.")
 
 
-def describe_scene(scene: Scene, network: Network) -> str:
-    """Return what an unrolled diagram shows: how many boxes, what enters, what leaves, what the arrows carry."""
+def describe_scene(scene: Scene, network: Network, named: Callable[[str], str] = str) -> str:
+    """Return what an unrolled diagram shows: how many boxes, what enters, what leaves, what the arrows carry.
+
+    ``named`` gives the name under which a name of the equations is written.
+    """
     kinds = Counter(node.kind for node in scene.nodes)
     boxes = Counter(" ".join(node.lines) for node in scene.nodes if node.kind == "box")
-    states = listed(f"`{state.variable.name}`" for loop in network.loops for state in loop.states)
+    states = listed(f"`{named(state.variable.name)}`" for loop in network.loops for state in loop.states)
     drawn = {arrow.kind for arrow in scene.arrows}
     arrows = [words.format(states=states) for kind, words in ARROWS.items() if kind in drawn]
     shown = listed(f"{count} {'box' if count == 1 else 'boxes'} “{name}”" for name, count in boxes.items())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnnsym.dynamics.captions import describe_scene
+from rnnsym.dynamics.letters import AUTHOR
 from rnnsym.dynamics.style import FONT_POINTS, GREY, PALETTE, style
 from rnnsym.dynamics.unrolled_layout import Arrow, Node
 from rnnsym.dynamics.unrolled_parts import Parts
@@ -34,11 +35,13 @@ TITLE, BETWEEN = 22.0, 26.0  # the height of a title, and the room between diagr
 
 
 def unrolled_figure(
-    network: Network | None = None, steps: int | None = None, output_steps: int | None = None
+    network: Network | None = None, steps: int | None = None, output_steps: int | None = None,
+    notation: str = AUTHOR,
 ) -> Figure:
     """Return the unrolled diagram of a network (the simple one where None) as a figure of its own size.
 
-    Arguments and errors as for ``draw_unrolled``.
+    ``notation`` says whose letters are written; other arguments and errors as for ``draw_unrolled``, and
+    DerivationError for a notation that is unknown or prints two names alike.
 
     >>> figure = unrolled_figure(Network(cells["lstm"]), steps=2)
     >>> len(figure.axes)
@@ -47,11 +50,13 @@ def unrolled_figure(
     from matplotlib.figure import Figure
 
     chosen = network or Network(cells["simple"])
-    width, height = unrolled_size(chosen, steps, output_steps)
+    parts = Parts(chosen, steps, output_steps, notation)
     with style():
+        scene = scene_of(parts)
+        width, height = scene.width, scene.height
         figure = Figure(figsize=(max(width / 72, LEAST_INCHES), max(height / 72, LEAST_INCHES)))
-        draw_unrolled(figure.add_axes((0, 0, 1, 1)), chosen, steps, output_steps)
-        figure.set_label(describe_scene(scene_of(Parts(chosen, steps, output_steps)), chosen))
+        add_scene(figure.add_axes((0, 0, 1, 1)), scene)
+    figure.set_label(describe_scene(scene, chosen, parts.style.name))
     return figure
 
 

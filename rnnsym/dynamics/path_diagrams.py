@@ -11,6 +11,7 @@ import numpy as np
 from rnnsym.dynamics.captions import describe_routes
 from rnnsym.dynamics.diagrams import add_arrow, add_scene, lay_gallery, page_scale
 from rnnsym.dynamics.gradient_routes import Routes, followed_parameter, routes
+from rnnsym.dynamics.letters import AUTHOR
 from rnnsym.dynamics.style import FONT_POINTS, PALETTE, style
 from rnnsym.dynamics.unrolled_layout import Arrow, Node
 from rnnsym.dynamics.unrolled_parts import IN_FULL, Parts
@@ -20,7 +21,6 @@ from rnnsym.errors import DataError
 from rnnsym.model.cells import cells
 from rnnsym.model.networks import Network
 from rnnsym.writing.latex import latex
-from rnnsym.writing.layout import lay_out, style_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,23 +39,23 @@ SAMPLE = 22.0  # the length of a line in the legend
 
 
 def gradient_path_figure(
-    network: Network | None = None, steps: int | None = None, parameter: str | None = None
+    network: Network | None = None, steps: int | None = None, parameter: str | None = None, notation: str = AUTHOR
 ) -> Figure:
     """Σ_j ∂L/∂W^(j): the unrolled diagram, and on it the way back from each loss to each use of W at a step j.
 
     ``network`` is the simple one where None, ``steps`` 3 (1 where there is a single step), W the first recurrent weight
-    or, where there is none, the first parameter of a step. Errors: DataError for more than 6 steps, for a parameter
-    that no step uses, and as for ``draw_unrolled``.
+    or, where there is none, the first parameter of a step; ``notation`` says whose letters are written. Errors:
+    DataError for more than 6 steps, for a parameter that no step uses, and as for ``unrolled_figure``.
 
     >>> figure = gradient_path_figure(Network(cells["gru"]), steps=2)
     >>> [text.get_text() for text in figure.axes[0].texts if text.get_label() == "_use"]
     ['$W_{hr}^{(1)}$', '$W_{hr}^{(2)}$']
     """
-    return path_gallery({"": network or Network(cells["simple"])}, steps, parameter)
+    return path_gallery({"": network or Network(cells["simple"])}, steps, parameter, notation)
 
 
 def path_gallery(
-    networks: Mapping[str, Network], steps: int | None = None, parameter: str | None = None
+    networks: Mapping[str, Network], steps: int | None = None, parameter: str | None = None, notation: str = AUTHOR
 ) -> Figure:
     """Return the diagrams of several networks with the paths of each one's gradient, all at one scale, each titled.
 
@@ -64,27 +64,27 @@ def path_gallery(
     if not networks:
         raise DataError("a gallery needs at least one network")
     with style():
-        drawn = {title: _Diagram(network, steps, parameter) for title, network in networks.items()}
+        drawn = {title: _Diagram(network, steps, parameter, notation) for title, network in networks.items()}
         figure, panels = lay_gallery({title: one.size for title, one in drawn.items()}, LINE_POINTS)
         for title, axes in panels.items():
             drawn[title].draw(axes)
-    figure.set_label(" ".join(describe_routes(one.name, one.routes) for one in drawn.values()))
+    figure.set_label(" ".join(describe_routes(one.written, one.routes) for one in drawn.values()))
     return figure
 
 
 class _Diagram:
     """One network's scene and the routes of its gradient; everything is measured before it is drawn."""
 
-    def __init__(self, network: Network, steps: int | None, parameter: str | None) -> None:
+    def __init__(self, network: Network, steps: int | None, parameter: str | None, notation: str) -> None:
         chosen = STEPS if steps is None else steps
         if isinstance(chosen, int) and chosen > IN_FULL:
             raise DataError(f"steps: paths are told apart over at most {IN_FULL} steps, but it is {chosen}")
-        self.name = followed_parameter(network, parameter)
-        parts = Parts(network, chosen, None)
+        name = followed_parameter(network, parameter)
+        parts = Parts(network, chosen, None, notation)
         self.scene = scene_of(parts)
-        self.routes = routes(self.scene, self.name)
-        weight = next(p for p in network.parameters if p.name == self.name)
-        self.weight = latex(lay_out(weight, style_of(network)))
+        self.routes = routes(self.scene, name)
+        self.written = parts.style.name(name)
+        self.weight = latex(parts.style.spell(name))
 
     @property
     def size(self) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from rnnsym.dynamics.style import FONT_POINTS
 from rnnsym.dynamics.unrolled_parts import GAP, Edge, Parts, Place
 from rnnsym.model.expressions import Variable, t
 from rnnsym.writing.latex import latex
-from rnnsym.writing.layout import lay_out, style_of
+from rnnsym.writing.layout import lay_out
 from rnnsym.writing.numbers import scalar
 
 LINE = 18.0  # from one line of symbols with scripts to the next, in points
@@ -47,7 +47,7 @@ class Texts:
 
     def __init__(self, parts: Parts) -> None:
         self.parts, self.network = parts, parts.network
-        self.style = style_of(parts.network)
+        self.style = parts.style
 
     def spelt(self, variable: Variable, step: Any = None) -> str:
         """Return a quantity at a step (None: without one) in mathtext."""
