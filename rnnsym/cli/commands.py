@@ -200,6 +200,9 @@ def figures(
     topology: TopologyOption = None,
     loss: LossOption = None,
     layers: LayersOption = 1,
+    steps: Annotated[int | None, typer.Option(
+        "--steps", help="The number of time steps T of figures that follow steps; each figure's usual one if absent."
+    )] = None,
     notation: NotationOption = "author",
     seed: SeedOption = 0,
     jobs: Annotated[
@@ -208,7 +211,7 @@ def figures(
 ) -> int:
     """Draw the unrolled network and the figures of gradient flow."""
     from rnnsym.cli.drawing import Order, checked_jobs, draw_figures
-    from rnnsym.cli.inputs import chosen_network, known_notation, one_of
+    from rnnsym.cli.inputs import chosen_network, known_notation, one_of, several_steps
     from rnnsym.cli.outputs import drawable_figures, figure_styles, figure_titles
     from rnnsym.cli.progress import progress_bar
 
@@ -219,7 +222,7 @@ def figures(
     one_of("--format", form, ("svg", "pdf", "png"))
     one_of("--style", style, figure_styles())
     known_notation(notation)
-    jobs = checked_jobs(jobs)
+    steps, jobs = several_steps(steps), checked_jobs(jobs)
     for name in names or ():
         one_of("figure", name, tuple(figure_titles()))
     if train:
@@ -230,8 +233,9 @@ def figures(
         return 0
     found = chosen_network(cell, network, topology, loss, layers)
     others = cell is None and network is None and topology is None and loss is None and layers == 1
-    chosen = tuple(dict.fromkeys(drawable_figures(names, found, others=others)))
-    order = Order(chosen, found, form, seed, style, jobs, notation=notation)
+    given = ["steps"] if steps is not None else []
+    chosen = tuple(dict.fromkeys(drawable_figures(names, found, given=given, steps=steps, others=others)))
+    order = Order(chosen, found, form, seed, style, jobs, steps, notation)
     with progress_bar() as stage:
         paths = list(draw_figures(order, output, stage("drawing")))
     show("".join(f"{path}\n" for path in paths))

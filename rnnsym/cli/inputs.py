@@ -18,6 +18,7 @@ from rnnsym.writing.sections import derivation
 
 SIMPLE = "simple"
 USUAL_STEPS = 3
+FEWEST_STEPS = 2  # of a figure that follows a gradient from step to step
 FORMATS = {".txt": "text", ".tex": "latex", ".html": "html", ".pdf": "pdf"}  # of a document, by the file's suffix
 
 
@@ -42,6 +43,13 @@ def steps_of(network: Network, asked: int | None) -> int:
     """Return the number of steps that is asked for, or the usual one."""
     usual = 1 if network.shape_of_steps.single_step else USUAL_STEPS
     return usual if asked is None else asked
+
+
+def several_steps(asked: int | None) -> int | None:
+    """Return the T of figures of many steps, None where none is asked for; RnnsymError for fewer than two."""
+    if asked is not None and asked < FEWEST_STEPS:
+        raise RnnsymError(f"--steps: expected a whole number from {FEWEST_STEPS}, but got {asked}")
+    return asked
 
 
 def any_steps_of(network: Network, asked: str | None) -> int | None:

@@ -9,10 +9,14 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rnnsym.cli.streams import complain, show
 from rnnsym.errors import DataError, OutputError
 from rnnsym.model.networks import Network
+
+if TYPE_CHECKING:
+    from rnnsym.dynamics import FigureEntry
 
 MARKS = ("checks.json", "derivation.tex")  # a folder without these is no earlier report, whatever else it holds
 STANDARD_STREAMS = (1, 2)
@@ -151,17 +155,24 @@ def figure_styles() -> tuple[str, ...]:
     return tuple(styles)
 
 
-def drawable_figures(names: list[str] | None, network: Network, *, others: bool = False) -> list[str]:
+def drawable_figures(
+    names: list[str] | None, network: Network, *, given: Collection[str] = (), steps: int | None = None,
+    others: bool = False,
+) -> list[str]:
     """Return the figures to draw: those that are asked for, or all that the network has, with a line for each missing.
 
-    ``others`` adds the figures of networks of their own to all that the network has.
-    Errors: DataError for a figure that is asked for by its name and that the network does not have.
+    ``given`` names the options that the user gave, ``steps`` is their T, ``others`` adds the figures of networks of
+    their own to all that the network has.
+    Errors: DataError for a figure that is asked for by its name, and that the network does not have, cannot be drawn
+    over T, or does not depend on what was given.
     """
     from rnnsym.dynamics import figures
 
     chosen = []
     for name in names or (name for name, entry in figures.items() if entry.of_network or others):
-        obstacle = figures[name].obstacle(network)
+        if names:
+            figures[name].refuse_unused(given)
+        obstacle = figures[name].obstacle(network) or _length_obstacle(figures[name], steps)
         if obstacle and names:
             raise DataError(f"the figure {name} cannot be drawn: {obstacle}; leave it out")
         if obstacle:
@@ -169,6 +180,13 @@ def drawable_figures(names: list[str] | None, network: Network, *, others: bool 
         else:
             chosen.append(name)
     return chosen
+
+
+def _length_obstacle(entry: FigureEntry, steps: int | None) -> str:
+    fewest, most = entry.lengths
+    if steps is None or "steps" not in entry.options or fewest <= steps <= most:
+        return ""
+    return f"it follows {fewest} to {most} steps, and --steps is {steps}"
 
 
 def made_folder(folder: Path) -> Path:

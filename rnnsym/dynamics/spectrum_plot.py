@@ -93,6 +93,7 @@ def _label(axes: Any, study: SpectrumStudy) -> None:
     for place, scheme in enumerate(study.schemes):
         floor, _ = _limits(study)
         decades = _decades(study.band.middle[place], floor)
-        seen = int(np.flatnonzero(decades >= floor)[-1])
-        labels.append(LineLabel(names[scheme], seen + 1, float(decades[seen]), PALETTE[place]))
+        seen = np.flatnonzero(decades >= floor)
+        last = int(seen[-1]) if len(seen) else 0  # over very many steps all may lie below
+        labels.append(LineLabel(names[scheme], last + 1, float(max(decades[last], floor)), PALETTE[place]))
     label_lines(axes, labels, column=1.04, side="right")

@@ -43,6 +43,36 @@ def test_a_style_or_a_number_of_processes_that_is_not_known_is_one_line(
     assert not (tmp_path / "figures").exists()
 
 
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("unrolled", "--steps", "1"), "--steps: expected a whole number from 2, but got 1"),
+    (("--steps", "-4"), "--steps: expected a whole number from 2, but got -4"),
+    (("phases", "--steps", "50"), "the figure phases has no number of steps to choose: leave steps out"),
+    (("gradient-paths", "--steps", "7"), "the figure gradient-paths cannot be drawn: it follows 2 to 6 steps"),
+    (("gradient-products", "--steps", "1001"), "it follows 2 to 1000 steps, and --steps is 1001"),
+    (("unrolled", "--steps", "3", "--topology", "one-to-one"), "this network has a single step"),
+])
+def test_steps_that_a_figure_cannot_have_are_one_line(
+    arguments: tuple[str, ...], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    status, out, errors = run(["figures", *arguments, "-o", str(tmp_path)], capsys, monkeypatch)
+    assert (status, out) == (2, "")
+    assert len(errors.splitlines()) == 1
+    assert words in errors
+
+
+def test_steps_change_what_is_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, more in (("usual", ()), ("five", ("--steps", "5"))):
+        arguments = ["figures", "unrolled", "gradient-paths", *more, "-o", str(tmp_path / name)]
+        assert run(arguments, capsys, monkeypatch)[0] == 0
+    for figure in ("unrolled.svg", "gradient-paths.svg"):
+        usual, five = ((tmp_path / name / figure).read_text(encoding="utf-8") for name in ("usual", "five"))
+        assert "x_{5}" in five
+        assert "x_{5}" not in usual
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_ends_its_processes_and_leaves_no_part(
     number: int, status: int, tmp_path: Path
