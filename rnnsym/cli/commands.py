@@ -183,7 +183,8 @@ def code(
 @application.command()
 def figures(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Names of figures; all if absent.", autocompletion=figure_names)
+        list[str] | None, typer.Argument(help="Names of figures; if absent, all of them, or all that show a "
+                                          "network where one is chosen.", autocompletion=figure_names)
     ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write into.")] = Path(),
     form: Annotated[str, typer.Option("--format", help="svg, pdf or png.",
@@ -212,12 +213,11 @@ def figures(
     """Draw the unrolled network and the figures of gradient flow."""
     from rnnsym.cli.drawing import Order, checked_jobs, draw_figures
     from rnnsym.cli.inputs import chosen_network, known_notation, one_of, several_steps
-    from rnnsym.cli.outputs import drawable_figures, figure_styles, figure_titles
+    from rnnsym.cli.outputs import drawable_figures, figure_styles, figure_titles, listed_figures
     from rnnsym.cli.progress import progress_bar
 
     if listing:
-        titles = figure_titles()
-        show("".join(f"{name:{max(map(len, titles))}}  {title}\n" for name, title in titles.items()))
+        show(listed_figures())
         return 0
     one_of("--format", form, ("svg", "pdf", "png"))
     one_of("--style", style, figure_styles())

@@ -148,6 +148,23 @@ def figure_titles() -> dict[str, str]:
     return {name: entry.title for name, entry in figures.items()}
 
 
+def listed_figures() -> str:
+    """Return all figures with their titles and options, those of the chosen network first, and when all are drawn."""
+    from rnnsym.dynamics import figures
+
+    width = max(map(len, figures))
+    kinds = {True: "Of the network that is chosen (the simple one where none is):",
+             False: "Of networks of their own, drawn without names only where no network is chosen:"}
+    lines = [line for own, heading in kinds.items() for line in (
+        heading, *(f"  {name:{width}}  {entry.title}{_options_of(entry)}" for name, entry in figures.items() if entry.of_network == own))]
+    return "\n".join([*lines, ""])
+
+
+def _options_of(entry: FigureEntry) -> str:
+    names = [f"--{name}" for name in ("steps", "notation", "seed") if name in entry.options]
+    return f" ({', '.join(names)})" if names else ""
+
+
 def figure_styles() -> tuple[str, ...]:
     """Return the names of all styles of figures."""
     from rnnsym.dynamics import styles

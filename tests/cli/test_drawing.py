@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from command_runs import run
 
 from rnnsym import Network, cells
 from rnnsym.cli.drawing import MOST_JOBS, Order, draw_figures
+from rnnsym.cli.outputs import drawable_figures
 
 NAMES = ("unrolled", "gradient-paths", "transient")
 
@@ -71,6 +73,19 @@ def test_steps_change_what_is_drawn(
         usual, five = ((tmp_path / name / figure).read_text(encoding="utf-8") for name in ("usual", "five"))
         assert "x_{5}" in five
         assert "x_{5}" not in usual
+
+
+def test_the_list_says_what_is_drawn_without_names(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, out, _ = run(["figures", "--list"], capsys, monkeypatch)
+    assert status == 0
+    parts = [part.splitlines() for part in re.split("(?m)^(?=Of )", out) if part]
+    own, others = ([line.split()[0] for line in part[1:]] for part in parts)
+    assert own == drawable_figures(None, Network(cells["simple"]))
+    assert [*own, *others] == drawable_figures(None, Network(cells["simple"]), others=True)
+    assert "only where no network is chosen" in parts[1][0]
+    assert "(--steps, --notation, --seed)" in next(line for line in parts[0] if "gradient-products" in line)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
