@@ -212,7 +212,7 @@ def figures(
 ) -> int:
     """Draw the unrolled network and the figures of gradient flow."""
     from rnnsym.cli.drawing import Order, checked_jobs, draw_figures
-    from rnnsym.cli.inputs import chosen_network, known_notation, one_of, several_steps
+    from rnnsym.cli.inputs import chosen_network, given_options, known_notation, one_of, several_steps
     from rnnsym.cli.outputs import drawable_figures, figure_styles, figure_titles, listed_figures
     from rnnsym.cli.progress import progress_bar
 
@@ -222,20 +222,21 @@ def figures(
     one_of("--format", form, ("svg", "pdf", "png"))
     one_of("--style", style, figure_styles())
     known_notation(notation)
-    steps, jobs = several_steps(steps), checked_jobs(jobs)
+    steps, processes = several_steps(steps), checked_jobs(jobs, train=train)
     for name in names or ():
         one_of("figure", name, tuple(figure_titles()))
+    given = given_options(cell=cell, network=network, topology=topology, loss=loss, layers=layers, steps=steps,
+                          notation=notation, seed=seed)
     if train:
         from rnnsym.cli.training import trained_figures
 
-        for path in trained_figures(names or [], output, form, style):
+        for path in trained_figures(names or [], output, form, style, given):
             show(f"{path}\n")
         return 0
     found = chosen_network(cell, network, topology, loss, layers)
-    others = cell is None and network is None and topology is None and loss is None and layers == 1
-    given = ["steps"] if steps is not None else []
+    others = "network" not in given
     chosen = tuple(dict.fromkeys(drawable_figures(names, found, given=given, steps=steps, others=others)))
-    order = Order(chosen, found, form, seed, style, jobs, steps, notation)
+    order = Order(chosen, found, form, seed, style, processes, steps, notation)
     with progress_bar() as stage:
         paths = list(draw_figures(order, output, stage("drawing")))
     show("".join(f"{path}\n" for path in paths))

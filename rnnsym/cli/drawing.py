@@ -46,8 +46,13 @@ def usual_jobs() -> int:
     return max(1, min(MOST_JOBS, len(cores(0)) if cores is not None else os.cpu_count() or 1))
 
 
-def checked_jobs(jobs: int | None) -> int:
-    """Return the number of processes asked for, or the usual one. Errors: RnnsymError for one out of range."""
+def checked_jobs(jobs: int | None, *, train: bool = False) -> int:
+    """Return the number of processes asked for, or the usual one.
+
+    Errors: RnnsymError for one out of range, and for any where networks ``train``.
+    """
+    if jobs is not None and train:
+        raise RnnsymError(f"--train and --jobs {jobs}: networks train one after another; leave --jobs out")
     if jobs is not None and not 1 <= jobs <= MOST_JOBS:
         raise RnnsymError(f"--jobs: expected a number of processes from 1 to {MOST_JOBS}, but got {jobs}")
     return usual_jobs() if jobs is None else jobs

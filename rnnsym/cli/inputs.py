@@ -19,6 +19,8 @@ from rnnsym.writing.sections import derivation
 SIMPLE = "simple"
 USUAL_STEPS = 3
 FEWEST_STEPS = 2  # of a figure that follows a gradient from step to step
+CHOOSING = ("cell", "network", "topology", "loss", "layers")  # the network
+USUAL: dict[str, Any] = {**dict.fromkeys(CHOOSING), "layers": 1, "steps": None, "notation": "author", "seed": 0}
 FORMATS = {".txt": "text", ".tex": "latex", ".html": "html", ".pdf": "pdf"}  # of a document, by the file's suffix
 
 
@@ -50,6 +52,16 @@ def several_steps(asked: int | None) -> int | None:
     if asked is not None and asked < FEWEST_STEPS:
         raise RnnsymError(f"--steps: expected a whole number from {FEWEST_STEPS}, but got {asked}")
     return asked
+
+
+def given_options(**values: Any) -> dict[str, str]:
+    """Return what a user gave of the options that figures depend on, each as it is typed.
+
+    All that choose the network are one. What is drawn without, the seed 0 say, counts as not given.
+    """
+    typed = {name: f"--{name} {value}" for name, value in values.items() if value != USUAL[name]}
+    network = [typed.pop(name) for name in CHOOSING if name in typed]
+    return ({"network": " ".join(network)} if network else {}) | typed
 
 
 def any_steps_of(network: Network, asked: str | None) -> int | None:

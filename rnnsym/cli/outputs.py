@@ -6,9 +6,10 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rnnsym.cli.streams import complain, show
@@ -18,6 +19,7 @@ from rnnsym.model.networks import Network
 if TYPE_CHECKING:
     from rnnsym.dynamics import FigureEntry
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 MARKS = ("checks.json", "derivation.tex")  # a folder without these is no earlier report, whatever else it holds
 STANDARD_STREAMS = (1, 2)
 
@@ -155,9 +157,9 @@ def listed_figures() -> str:
     width = max(map(len, figures))
     kinds = {True: "Of the network that is chosen (the simple one where none is):",
              False: "Of networks of their own, drawn without names only where no network is chosen:"}
-    lines = [line for own, heading in kinds.items() for line in (
-        heading, *(f"  {name:{width}}  {entry.title}{_options_of(entry)}" for name, entry in figures.items() if entry.of_network == own))]
-    return "\n".join([*lines, ""])
+    lines = {own: [f"  {name:{width}}  {entry.title}{_options_of(entry)}" for name, entry in figures.items()
+                   if entry.of_network == own] for own in kinds}
+    return "\n".join([*(line for own, heading in kinds.items() for line in (heading, *lines[own])), ""])
 
 
 def _options_of(entry: FigureEntry) -> str:
@@ -173,13 +175,13 @@ def figure_styles() -> tuple[str, ...]:
 
 
 def drawable_figures(
-    names: list[str] | None, network: Network, *, given: Collection[str] = (), steps: int | None = None,
+    names: list[str] | None, network: Network, *, given: Mapping[str, str] = NOTHING, steps: int | None = None,
     others: bool = False,
 ) -> list[str]:
     """Return the figures to draw: those that are asked for, or all that the network has, with a line for each missing.
 
-    ``given`` names the options that the user gave, ``steps`` is their T, ``others`` adds the figures of networks of
-    their own to all that the network has.
+    ``given`` says of each option that the user gave what it was, ``steps`` is their T, ``others`` adds the figures of
+    networks of their own to all that the network has.
     Errors: DataError for a figure that is asked for by its name, and that the network does not have, cannot be drawn
     over T, or does not depend on what was given.
     """

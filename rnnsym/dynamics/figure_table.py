@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -102,17 +102,16 @@ class FigureEntry:
         """
         given = {"network": network, "seed": seed, "steps": steps, "notation": notation}
         chosen = {name: value for name, value in given.items() if value != OPTIONS[name]}
-        self.refuse_unused(tuple(chosen))
+        self.refuse_unused({name: name for name in chosen})
         if steps is not None:
             self._refuse_steps(network, steps)
         return self.make(**chosen)
 
-    def refuse_unused(self, names: Iterable[str]) -> None:
-        """Raise DataError where the figure does not depend on one of the options."""
-        unused = next((name for name in names if name not in self.options), None)
+    def refuse_unused(self, given: Mapping[str, str]) -> None:
+        """Raise DataError where the figure does not depend on a given option; each is called by its value here."""
+        unused = next((name for name in given if name not in self.options), None)
         if unused is not None:
-            those = ", ".join(name for name in OPTIONS if name in self.options) or "none"
-            raise DataError(f"the figure {self.name} {WITHOUT[unused]}: leave {unused} out (its options: {those})")
+            raise DataError(f"the figure {self.name} {WITHOUT[unused]}: leave {given[unused]} out")
 
     def _refuse_steps(self, network: Network | None, steps: int) -> None:
         whole(f"the figure {self.name}: steps", steps, *self.lengths)

@@ -48,7 +48,7 @@ def test_a_style_or_a_number_of_processes_that_is_not_known_is_one_line(
 @pytest.mark.parametrize(("arguments", "words"), [
     (("unrolled", "--steps", "1"), "--steps: expected a whole number from 2, but got 1"),
     (("--steps", "-4"), "--steps: expected a whole number from 2, but got -4"),
-    (("phases", "--steps", "50"), "the figure phases has no number of steps to choose: leave steps out"),
+    (("phases", "--steps", "50"), "the figure phases has no number of steps to choose: leave --steps 50 out"),
     (("gradient-paths", "--steps", "7"), "the figure gradient-paths cannot be drawn: it follows 2 to 6 steps"),
     (("gradient-products", "--steps", "1001"), "it follows 2 to 1000 steps, and --steps is 1001"),
     (("unrolled", "--steps", "3", "--topology", "one-to-one"), "this network has a single step"),
@@ -73,6 +73,28 @@ def test_steps_change_what_is_drawn(
         usual, five = ((tmp_path / name / figure).read_text(encoding="utf-8") for name in ("usual", "five"))
         assert "x_{5}" in five
         assert "x_{5}" not in usual
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("phases", "--cell", "gru"), "the figure phases shows networks of its own: leave --cell gru out"),
+    (("unrolled", "wall", "--layers", "2"), "the figure wall shows networks of its own: leave --layers 2 out"),
+    (("lags", "--cell", "gru", "--loss", "huber"), "leave --cell gru --loss huber out"),
+    (("initial-spectra", "--topology", "one-to-one"), "leave --topology one-to-one out"),
+    (("unrolled", "--seed", "3"), "the figure unrolled is the same for every seed: leave --seed 3 out"),
+    (("transient", "--notation", "notes"), "the figure transient has no names of a network's equations: leave"),
+    (("--train", "--seed", "1"), "is the same for every seed: leave --seed 1 out"),
+    (("reviews", "--train", "--cell", "gru"), "the figure reviews shows networks of its own: leave --cell gru out"),
+    (("reviews", "--train", "--jobs", "2"), "networks train one after another; leave --jobs out"),
+])
+def test_an_option_that_a_named_figure_does_not_use_is_one_line(
+    arguments: tuple[str, ...], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    status, out, errors = run(["figures", *arguments, "-o", str(tmp_path / "figures")], capsys, monkeypatch)
+    assert (status, out) == (2, "")
+    assert len(errors.splitlines()) == 1
+    assert words in errors
+    assert not (tmp_path / "figures").exists()
 
 
 def test_the_list_says_what_is_drawn_without_names(
