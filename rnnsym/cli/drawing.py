@@ -129,10 +129,9 @@ def _leave_interrupts() -> None:
 
 def drawn(name: str, order: Order) -> bytes:
     """Return the file of one figure."""
-    from rnnsym.dynamics import restyle_figure
     from rnnsym.dynamics.style import figure_bytes
 
-    return figure_bytes(restyle_figure(ordered_figure(name, order), order.style), order.form)
+    return figure_bytes(ordered_figure(name, order), order.form)
 
 
 def ordered_figure(name: str, order: Order) -> Figure:
@@ -140,4 +139,4 @@ def ordered_figure(name: str, order: Order) -> Figure:
     from rnnsym.dynamics import figures
 
     entry = figures[name]
-    return entry.draw(**{option: getattr(order, option) for option in entry.options})
+    return entry.draw(**{option: getattr(order, option) for option in entry.options}, style=order.style)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from rnnsym.cli.outputs import NOTHING, made_folder
@@ -21,7 +22,7 @@ def trained_figures(
     ``given`` says of each option that the user gave what it was. Errors: DataError for a figure of no training and for
     an option that a figure does not depend on, OutputError for a folder that cannot be written.
     """
-    from rnnsym.dynamics import figures, restyle_figure, save_figure
+    from rnnsym.dynamics import draw_in, figures, save_figure
 
     known = {name: entry.trained for name, entry in figures.items() if entry.trained is not None}
     foreign = next((name for name in names if name not in known), None)
@@ -35,7 +36,7 @@ def trained_figures(
         with progress_bar(counted=True) as stage:
             known[name].train(table, _Lines(name, stage))
         path = folder / f"{name}.{form}"
-        save_figure(restyle_figure(known[name].draw(table), style), path)
+        save_figure(draw_in(style, partial(known[name].draw, table)), path)
         yield path
 
 

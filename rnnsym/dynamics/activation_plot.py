@@ -24,6 +24,7 @@ from rnnsym.dynamics.plots import (
 )
 from rnnsym.dynamics.studies import ProductStudy
 from rnnsym.dynamics.style import GREY, PALETTE, LineLabel, freeze_layout, label_lines, style
+from rnnsym.dynamics.type_sizes import page
 from rnnsym.dynamics.variants import Function, outer_function, study_activations
 from rnnsym.errors import DataError
 from rnnsym.model.activations import activations
@@ -78,7 +79,7 @@ def draw_activations(
     from matplotlib.figure import Figure
 
     with style():
-        figure = Figure(figsize=(COLUMN_INCHES * len(scalar), HEIGHT), layout="constrained")
+        figure = Figure(figsize=page(COLUMN_INCHES * len(scalar), HEIGHT), layout="constrained")
         panels: Any = figure.subplots(2, len(scalar), sharex=True, sharey=True, squeeze=False)
         draws = next(iter(scalar.values())).draws
         for row, studies in zip(panels, (scalar, matrix), strict=True):

@@ -25,7 +25,8 @@ from rnnsym.dynamics.plots import (
     study_sizes,
     to_decades,
 )
-from rnnsym.dynamics.style import FONT_POINTS, GREY, MARKERS, PALETTE, LineLabel, freeze_layout, label_lines, style
+from rnnsym.dynamics.style import GREY, MARKERS, PALETTE, LineLabel, freeze_layout, label_lines, style
+from rnnsym.dynamics.type_sizes import FONT_POINTS, page, points, type_factor
 from rnnsym.errors import DataError
 from rnnsym.model.cells import cells
 from rnnsym.model.networks import Network
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 INPUT_SCALE = 1.0  # as large as normalised data
 INCHES = (12.6, 5.2)
 KINDS = (("all input weights", "W_i"), ("all recurrent weights", "W_h"))  # in the letters of the simple network
-MARGIN = 0.85  # the room left of the first step for labels, in lengths of the sequence
+MARGIN = 0.85  # the room left of the first step for labels, in lengths of the sequence, for type of print
 BARS = 0.16  # how far the two kinds of weights stand from the middle of a row
 
 
@@ -91,7 +92,7 @@ def draw_cell_contributions(studies: Sequence[CellContributions], notation: str 
     draws, recent = studies[0].draws, studies[0].recent
     symbols = weight_symbols(notation)
     with style():
-        figure = Figure(figsize=INCHES, layout="constrained")
+        figure = Figure(figsize=page(*INCHES), layout="constrained")
         panels: Any = figure.subplots(1, 3, width_ratios=(7, 7, 4))
         panels[1].sharey(panels[0])
         for kind, axes in enumerate(panels[:2]):
@@ -125,7 +126,7 @@ def _draw_norms(axes: Axes, studies: Sequence[CellContributions], kind: int, sym
         low, middle, high = (to_decades(one[kind]) for one in (study.norms.low, study.norms.middle, study.norms.high))
         draw_band(axes, steps, low, high, place)
         draw_line(axes, steps, middle, place)
-    axes.set_xlim(-MARGIN * last, last + 0.5)
+    axes.set_xlim(-MARGIN * type_factor() * last, last + 0.5)
     axes.set_xticks(step_ticks(last))
     axes.set_xlabel("step $j$")
     axes.set_ylabel(rf"$\Vert\, \partial L \,/\, \partial {symbol}^{{(j)}} \,\Vert_F$")
@@ -137,8 +138,17 @@ def _label(axes: Axes, studies: Sequence[CellContributions], kind: int) -> None:
     for place, study in enumerate(studies):
         curve = to_decades(study.norms.middle[kind])
         first = int(np.flatnonzero(np.isfinite(curve))[0])
-        labels.append(LineLabel(study.subject.label, first + 1, float(curve[first]), PALETTE[place % len(PALETTE)]))
-    label_lines(axes, labels, column=MARGIN / (1 + MARGIN) - 0.035, side="left")
+        name, colour = _short(study.subject.label, studies), PALETTE[place % len(PALETTE)]
+        labels.append(LineLabel(name, first + 1, float(curve[first]), colour))
+    margin = MARGIN * type_factor()
+    label_lines(axes, labels, column=margin / (1 + margin) - 0.035, side="left")
+
+
+def _short(label: str, studies: Sequence[CellContributions]) -> str:
+    """Return a label without its bias where larger type leaves no room for that, and no other cell is called so."""
+    name = label.split(",")[0]
+    alike = sum(study.subject.label.split(",")[0] == name for study in studies)
+    return name if type_factor() > 1 and alike == 1 else label
 
 
 def _draw_shares(axes: Axes, studies: Sequence[CellContributions], symbols: Sequence[str]) -> None:
@@ -154,7 +164,7 @@ def _draw_shares(axes: Axes, studies: Sequence[CellContributions], symbols: Sequ
             axes.plot([middle], [place + shift], color=colour, marker=marker, markerfacecolor=face, markersize=7)
     uniform = studies[0].recent / studies[0].draws.steps
     axes.axvline(uniform, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.text(uniform + 0.02, -0.62, "all steps alike", fontsize=FONT_POINTS - 1, va="center")
+    axes.text(uniform + 0.02, -0.62, "all steps alike", fontsize=points(FONT_POINTS - 1), va="center")
     axes.set_ylim(len(studies) - 0.4, -0.95)
     axes.set_xlim(-0.02, 1.02)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))

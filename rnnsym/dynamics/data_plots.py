@@ -21,6 +21,7 @@ from rnnsym.dynamics.result_plots import (
     name_places,
 )
 from rnnsym.dynamics.style import GREY, LineLabel
+from rnnsym.dynamics.type_sizes import type_factor
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,7 +53,7 @@ def review_figure(table: Path | None = None) -> Figure:
             labels = draw_losses(axes, groups, CELLS)
             draw_reference(axes, _ignorant(groups), "the majority's share, whatever is read", 0.98)
             axes.set_title(title)
-            axes.set_ylim(3e-4, 1.5)
+            axes.set_ylim(3e-4, 1.5 * type_factor() ** 3)
             name_lines(axes, labels)
         panels[0].set_ylabel("$L$, mean over the sequences")
 
@@ -125,7 +126,7 @@ def _draw_accuracies(axes: Any, results: Results, data: Mapping[str, str]) -> No
     axes.annotate("row", (-0.2, 0.9), (-0.2, 0.76), ha="center")
     axes.annotate("pixel", (0.2, 0.7), (0.24, 0.62), ha="center")
     first = next(iter(results.values()))
-    draw_reference(axes, first.references["logistic regression"], "logistic regression", 0.98)
+    draw_reference(axes, first.references["logistic regression"], "logistic regression", 0.98, apart=6)
     draw_reference(axes, first.references["majority"], "the most frequent digit", 0.02, "left")
     name_places(axes, CELLS.values())
     axes.set_ylim(0, 1.08)
@@ -144,7 +145,8 @@ def character_figure(table: Path | None = None) -> Figure:
             labels = [_draw_bits(axes, cell, found, measure) for cell, found in groups.items()]
             references = next(iter(groups.values()))[0].references
             for order in ("unigram", "bigram"):
-                draw_reference(axes, references[measure.replace("bits", order)], f"{order} counts", 0.44, "center")
+                words = order if type_factor() > 1 else f"{order} counts"
+                draw_reference(axes, references[measure.replace("bits", order)], words, 0.48, "center")
             axes.set_xscale("log", base=2)
             updates = [one.run.updates for one in next(iter(groups.values()))]
             axes.set_xticks(updates, [str(one) for one in updates])

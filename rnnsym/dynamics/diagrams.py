@@ -9,7 +9,8 @@ import numpy as np
 
 from rnnsym.dynamics.captions import describe_scene
 from rnnsym.dynamics.letters import AUTHOR
-from rnnsym.dynamics.style import FONT_POINTS, GREY, PALETTE, style
+from rnnsym.dynamics.style import GREY, PALETTE, style
+from rnnsym.dynamics.type_sizes import FONT_POINTS, points
 from rnnsym.dynamics.unrolled_layout import Arrow, Node
 from rnnsym.dynamics.unrolled_parts import Parts
 from rnnsym.dynamics.unrolled_scene import MARGIN, Scene, control_height, scene_of
@@ -53,8 +54,7 @@ def unrolled_figure(
     parts = Parts(chosen, steps, output_steps, notation)
     with style():
         scene = scene_of(parts)
-        width, height = scene.width, scene.height
-        figure = Figure(figsize=(max(width / 72, LEAST_INCHES), max(height / 72, LEAST_INCHES)))
+        figure = Figure(figsize=_inches(scene.width, scene.height))
         add_scene(figure.add_axes((0, 0, 1, 1)), scene)
     figure.set_label(describe_scene(scene, chosen, parts.style.name))
     return figure
@@ -100,16 +100,21 @@ def lay_gallery(
 
     if list(sizes) == [""]:
         (title, (width, height)), = sizes.items()
-        figure = Figure(figsize=(max(width / 72, LEAST_INCHES), max(height / 72, LEAST_INCHES)))
+        figure = Figure(figsize=_inches(width, height))
         return figure, {title: figure.add_axes((0, 0, 1, 1))}
     places, width, height = _lines(sizes, line)
-    figure, panels = Figure(figsize=(width / 72, height / 72)), {}
+    figure, panels = Figure(figsize=_inches(width, height)), {}
     for title, (x, y) in places.items():
         wide, high = sizes[title]
         panels[title] = figure.add_axes((x / width, y / height, wide / width, high / height))
         figure.text((x + MARGIN) / width, (y + high + MARGIN) / height, title, ha="left", va="bottom",
-                    fontsize=FONT_POINTS)
+                    fontsize=points())
     return figure, panels
+
+
+def _inches(width: float, height: float) -> tuple[float, float]:
+    """Return the size of the page for a diagram measured in points at the type of print."""
+    return max(points(width) / 72, LEAST_INCHES), max(points(height) / 72, LEAST_INCHES)
 
 
 def _lines(

@@ -15,6 +15,7 @@ from rnnsym.dynamics.data_plots import character_figure, digit_figure, review_fi
 from rnnsym.dynamics.diagrams import unrolled_figure
 from rnnsym.dynamics.draws import recurrent_weights
 from rnnsym.dynamics.experiment_table import experiments
+from rnnsym.dynamics.figure_styles import draw_in
 from rnnsym.dynamics.gradient_routes import no_gradient_paths
 from rnnsym.dynamics.lessons import train_all
 from rnnsym.dynamics.letters import AUTHOR
@@ -93,9 +94,12 @@ class FigureEntry:
         return not self.obstacle(network)
 
     def draw(
-        self, network: Network | None = None, seed: int = 0, *, steps: int | None = None, notation: str = AUTHOR
+        self, network: Network | None = None, seed: int = 0, *, steps: int | None = None, notation: str = AUTHOR,
+        style: str = "print",
     ) -> Figure:
         """Draw the figure for a network (the simple one where None), T = ``steps`` (its usual T where None).
+
+        ``notation`` says whose letters are written, ``style`` is one of the table ``styles``.
 
         Errors: DataError for an option that the figure does not depend on, and for steps that are no whole number
         within ``lengths``; DerivationError for an unknown notation; those of the figure itself.
@@ -105,7 +109,7 @@ class FigureEntry:
         self.refuse_unused({name: name for name in chosen})
         if steps is not None:
             self._refuse_steps(network, steps)
-        return self.make(**chosen)
+        return draw_in(style, lambda: self.make(**chosen))
 
     def refuse_unused(self, given: Mapping[str, str]) -> None:
         """Raise DataError where the figure does not depend on a given option; each is called by its value here."""

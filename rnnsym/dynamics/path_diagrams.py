@@ -12,7 +12,8 @@ from rnnsym.dynamics.captions import describe_routes
 from rnnsym.dynamics.diagrams import add_arrow, add_scene, lay_gallery, page_scale
 from rnnsym.dynamics.gradient_routes import Routes, followed_parameter, routes
 from rnnsym.dynamics.letters import AUTHOR
-from rnnsym.dynamics.style import FONT_POINTS, PALETTE, style
+from rnnsym.dynamics.style import PALETTE, style
+from rnnsym.dynamics.type_sizes import FONT_POINTS
 from rnnsym.dynamics.unrolled_layout import Arrow, Node
 from rnnsym.dynamics.unrolled_parts import IN_FULL, Parts
 from rnnsym.dynamics.unrolled_scene import CLEAR, MARGIN, Scene, scene_of
@@ -30,6 +31,7 @@ COLOURS = tuple(PALETTE[place] for place in (4, 0, 5, 2, 6, 3))
 DASHES: tuple[Any, ...] = ("-", (0, (3.5, 1.2)), (0, (1.1, 1.1)), (0, (5, 1.2, 1.1, 1.2)), (0, (7, 1.5)), (0, (2, 2)))
 LANE = 3.6  # between the lines of two paths along one arrow, in points
 THICK = 1.7
+USE = 1.0  # the size of a use's name, of FONT_POINTS: its superscript is the smallest type of all
 SLACK = 1.5  # between a label's line of type and its ink
 FAINT = "#B4B4B4"  # the arrows of the network that no path goes back along
 STEPS = 3
@@ -140,8 +142,8 @@ class _Diagram:
                 axes.add_patch(FancyBboxPatch(
                     corner, node.width - 8, node.height - 8, "round,pad=4,rounding_size=4", facecolor="none", zorder=5,
                     edgecolor=colour, linestyle=dashes, linewidth=1.3 * THICK * scale, label="_frame"))
-            axes.text(node.x + 4, node.y - node.height / 2 - 9, f"${self._use(found.use)}$", ha="left", zorder=6,
-                      va="center", fontsize=0.72 * FONT_POINTS * scale, color=COLOURS[place], label="_use")
+            axes.text(node.x + 6, node.y - node.height / 2 - 10, f"${self._use(found.use)}$", ha="left", zorder=6,
+                      va="center", fontsize=USE * FONT_POINTS * scale, color=COLOURS[place], label="_use")
 
     def _use(self, step: int | str) -> str:
         weight = f"{{{self.weight}}}" if "^" in self.weight else self.weight  # two superscripts stand one after another

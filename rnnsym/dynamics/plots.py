@@ -22,7 +22,6 @@ from rnnsym.dynamics.studies import (
     study_products,
 )
 from rnnsym.dynamics.style import (
-    FONT_POINTS,
     GREY,
     MARKERS,
     NEAR,
@@ -32,6 +31,7 @@ from rnnsym.dynamics.style import (
     label_lines,
     style,
 )
+from rnnsym.dynamics.type_sizes import WIDE, page, points, type_factor
 from rnnsym.errors import DataError
 from rnnsym.model.cells import cells
 from rnnsym.model.losses import losses
@@ -53,7 +53,7 @@ STEPS, FEWEST_STEPS, MOST_STEPS = 100, 2, 1000  # the Jacobians of all draws are
 MOST_TICKS = 5
 RECENT = 10  # the paths through the last steps that the figure marks as short-term
 INCHES = (9.0, 4.5)
-LABEL_MARGIN = 0.33  # the room left of the first step for labels, in lengths of the sequence
+LABEL_MARGIN = 0.33  # the room left of the first step for labels, in lengths of the sequence, for type of print
 SHADE = 0.18
 
 
@@ -123,8 +123,9 @@ def draw_path_contributions(study: ContributionStudy) -> Figure:
         explain(figure, f"$n = {study.size}$, median of {study.draws.count} draws, band: their middle 80%",
                  f"grey: the last {RECENT} of $T = {study.draws.steps}$ steps")
         norms, shares = to_decades(study.norms.middle), study.shares.middle[:, 1:]
+        column = _margin() / (1 + _margin()) - 0.048
         for axes, curves in ((left, norms), (right, shares)):
-            _label_ends(axes, curves, study.radii, r"\rho", column=0.2, side="left", first=1)
+            _label_ends(axes, curves, study.radii, r"\rho", column=column, side="left", first=1)
         freeze_layout(figure)
     figure.set_label(describe_contributions(study, RECENT))
     return figure
@@ -143,10 +144,14 @@ def study_sizes(network: Network, units: int, inputs: int) -> dict[str, int]:
     return {name: wanted[name] for name in known if name in wanted}
 
 
+def _margin() -> float:
+    return LABEL_MARGIN * type_factor()
+
+
 def _panels(*, share_y: bool) -> tuple[Figure, Sequence[Axes]]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=INCHES, layout="constrained")
+    figure = Figure(figsize=page(*INCHES), layout="constrained")
     panels: Any = figure.subplots(1, 2, sharey=share_y)
     layout: Any = figure.get_layout_engine()
     layout.set(w_pad=0.08, wspace=0.04)
@@ -201,7 +206,7 @@ def _line_words(network: Network, draws: int, notation: str) -> tuple[str, str]:
 
 def explain(figure: Figure, *words: str) -> None:
     """Write below the panels, where no curve can be, how the figure is read."""
-    figure.supxlabel(r"$\qquad$".join(filter(None, words)), fontsize=FONT_POINTS)
+    figure.supxlabel(WIDE.join(filter(None, words)), fontsize=points())
 
 
 def label_decades(axes: Axes) -> None:
@@ -218,7 +223,7 @@ def _draw_contributions(axes: Axes, study: ContributionStudy, weight: str) -> No
         draw_band(axes, steps, to_decades(study.norms.low[place]), to_decades(study.norms.high[place]), place)
         draw_line(axes, steps, to_decades(study.norms.middle[place]), place)
     last = study.draws.steps
-    axes.set_xlim(-LABEL_MARGIN * last, last + 0.5)
+    axes.set_xlim(-_margin() * last, last + 0.5)
     axes.set_xticks(step_ticks(last))
     axes.set_xlabel("step $j$")
     axes.set_ylabel(rf"$\Vert\, \partial L \,/\, \partial {weight}^{{(j)}} \,\Vert_F$")
@@ -230,7 +235,7 @@ def _draw_contributions(axes: Axes, study: ContributionStudy, weight: str) -> No
 def step_ticks(last: int) -> list[int]:
     """Return the first step, and at most five round numbers up to the last."""
     rounds = (digit * 10**power for power in range(len(str(last))) for digit in (1, 2, 5))
-    apart = next(one for one in rounds if last // one <= MOST_TICKS)
+    apart = next(one for one in rounds if last // one <= MOST_TICKS / type_factor())
     return sorted({1, *range(apart, last + 1, apart)})
 
 
@@ -259,7 +264,7 @@ def _draw_shares(axes: Axes, study: ContributionStudy) -> None:
         draw_band(axes, counts, study.shares.low[place, 1:], study.shares.high[place, 1:], place)
         draw_line(axes, counts, study.shares.middle[place, 1:], place, markevery=(0.04 * place, 0.2))
     axes.set_xscale("log")
-    axes.set_xlim(study.draws.steps**-LABEL_MARGIN, study.draws.steps)
+    axes.set_xlim(study.draws.steps ** -_margin(), study.draws.steps)
     axes.minorticks_off()
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.axvspan(1, min(RECENT, study.draws.steps), color=GREY, alpha=SHADE, linewidth=0, zorder=0)

@@ -11,7 +11,8 @@ from sympy import Integer
 from rnnsym.dynamics.initial_spectra import SpectrumStudy, study_spectra
 from rnnsym.dynamics.letters import AUTHOR, state_symbol
 from rnnsym.dynamics.plots import STEPS, drawn_over
-from rnnsym.dynamics.style import FONT_POINTS, GREY, MARKERS, PALETTE, LineLabel, freeze_layout, label_lines, style
+from rnnsym.dynamics.style import GREY, MARKERS, PALETTE, LineLabel, freeze_layout, label_lines, style
+from rnnsym.dynamics.type_sizes import page, points
 from rnnsym.model.cells import cells
 from rnnsym.model.networks import Network
 
@@ -43,7 +44,7 @@ def draw_initial_spectra(studies: dict[str, SpectrumStudy], notation: str = AUTH
     from matplotlib.figure import Figure
 
     with style():
-        figure = Figure(figsize=INCHES, layout="constrained")
+        figure = Figure(figsize=page(*INCHES), layout="constrained")
         panels: Any = figure.subplots(1, len(studies), sharey=True)
         for axes, (title, study) in zip(panels, studies.items(), strict=True):
             _draw(axes, study)
@@ -52,7 +53,7 @@ def draw_initial_spectra(studies: dict[str, SpectrumStudy], notation: str = AUTH
         last, first = (state_symbol(Network(cells["simple"]), Integer(step), notation) for step in (draws.steps, 0))
         panels[0].set_ylabel(rf"$\sigma_i(\partial {last}\, /\, \partial {first})$")
         figure.supxlabel(f"$n = {SIZES['n']}$, median of {draws.count} draws, band: their middle 80%",
-                         fontsize=FONT_POINTS)
+                         fontsize=points())
         for axes, study in zip(panels, studies.values(), strict=True):
             _label(axes, study)
         freeze_layout(figure)

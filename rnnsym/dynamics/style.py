@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnsym.dynamics.type_sizes import FONT, FONT_POINTS, fit_words, points
 from rnnsym.errors import OutputError
 
 if TYPE_CHECKING:
@@ -29,28 +30,27 @@ PALETTE = ("#0072B2", "#56B4E9", "#000000", "#E69F00", "#D55E00", "#009E73", "#C
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # so that lines are told apart without colour too
 GREY = "#8A8A8A"
 
-FONT_POINTS = 12.0
 NEAR = 0.07  # how far from its line a label stands, in widths of the axes
 _settings: Mapping[str, Any] = MappingProxyType({
-    "font.family": "cmr10",  # Computer Modern, which Matplotlib ships; it has ASCII only
-    "font.size": FONT_POINTS,
+    "font.family": FONT,
     "mathtext.fontset": "cm",
     "axes.formatter.use_mathtext": True,
     "axes.unicode_minus": False,
-    "axes.titlesize": FONT_POINTS,
-    "axes.labelsize": FONT_POINTS,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.8,
     "lines.linewidth": 1.6,
     "lines.markersize": 4.5,
-    "xtick.labelsize": FONT_POINTS - 1,
-    "ytick.labelsize": FONT_POINTS - 1,
     "path.simplify": False,  # each point of a curve is a point of the file
     "svg.fonttype": "path",  # text as outlines: the same in every viewer
     "svg.hashsalt": "rnnsym",
     "pdf.fonttype": 42,
     "savefig.dpi": 150,
+})
+
+_sizes: Mapping[str, float] = MappingProxyType({
+    "font.size": FONT_POINTS, "axes.titlesize": FONT_POINTS, "axes.labelsize": FONT_POINTS,
+    "xtick.labelsize": FONT_POINTS - 1, "ytick.labelsize": FONT_POINTS - 1,
 })
 
 # What would write the hour or the version of a library into the file, by ending.
@@ -70,6 +70,7 @@ def style() -> Iterator[None]:
         matplotlib.rcdefaults()
         settings: Any = matplotlib.rcParams
         settings.update(_settings)
+        settings.update({name: points(size) for name, size in _sizes.items()})
         yield
 
 
@@ -124,6 +125,7 @@ def _quiet_fonts() -> Iterator[None]:
 
 def freeze_layout(figure: Figure) -> None:
     """Lay the figure out for the last time: each layout starts from the one before, and would shift the next file."""
+    fit_words(figure)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
 
@@ -146,8 +148,9 @@ def label_lines(axes: Axes, labels: Sequence[LineLabel], *, column: float, side:
     Call this when the limits are final.
     """
     figure: Any = axes.get_figure()
+    fit_words(figure)
     figure.draw_without_rendering()  # lays the axes out, so that their height is known
-    gap = 1.25 * FONT_POINTS / (figure.get_size_inches()[1] * 72 * axes.get_position().height)
+    gap = 1.25 * points() / (figure.get_size_inches()[1] * 72 * axes.get_position().height)
     to_axes = axes.transData + axes.transAxes.inverted()
     ends = [to_axes.transform((label.x, label.y)) for label in labels]
     levels = spread([float(end[1]) for end in ends], gap, gap / 2, 1 - gap / 2)

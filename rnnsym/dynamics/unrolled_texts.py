@@ -9,7 +9,7 @@ from typing import Any
 
 from sympy import Integer
 
-from rnnsym.dynamics.style import FONT_POINTS
+from rnnsym.dynamics.type_sizes import FONT_POINTS, width_of
 from rnnsym.dynamics.unrolled_parts import GAP, Edge, Parts, Place
 from rnnsym.model.expressions import Variable, t
 from rnnsym.writing.latex import latex
@@ -24,11 +24,7 @@ DOTS = r"$\cdots$"
 
 @cache
 def _width(text: str) -> float:
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.mathtext import MathTextParser
-
-    found = MathTextParser("path").parse(text, 72, FontProperties(family="cmr10", size=FONT_POINTS))
-    return float(found.width)
+    return width_of(text, FONT_POINTS)
 
 
 def extent(lines: tuple[str, ...]) -> tuple[float, float]:
