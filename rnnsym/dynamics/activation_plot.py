@@ -86,7 +86,7 @@ def draw_activations(
             for axes, study in zip(row, studies.values(), strict=True):
                 _draw(axes, study)
         for axes, function in zip(panels[0], scalar, strict=True):
-            axes.set_title(_title(function))
+            axes.set_title(title_with(function))
         names = weight_sizes(network, notation)
         for axes, studies, name in zip(panels[:, 0], (scalar, matrix), names, strict=True):
             axes.set_ylabel(f"$n = {next(iter(studies.values())).size}$, by ${name}$")
@@ -101,12 +101,15 @@ def draw_activations(
     return figure
 
 
-def _title(function: Function) -> str:
+def title_with(function: Function) -> str:
+    """Return what stands above a column: f, and the bound of its slope."""
     if function is None:
         return "linear, $f(a) = a$"
     entry = activations[function]
+    named = entry.latex == f"\\{entry.unicode}"  # as a function it would be followed by a space
     slope = "" if entry.slope_bound is None else rf",\ \gamma = {entry.slope_bound}"
-    return f"$f = {{{entry.latex}}}{slope}$"
+    written = rf"\mathrm{{{entry.unicode}}}" if named else entry.latex
+    return f"$f = {{{written}}}{slope}$"
 
 
 def _draw(axes: Axes, study: ProductStudy) -> None:

@@ -44,6 +44,14 @@ def describe_products(scalar: ProductStudy, matrix: ProductStudy, weight: str = 
     return " ".join(parts)
 
 
+def describe_cut(reached: tuple[float, float] | None) -> str:
+    """Return how far bands reach, in decades, that the axis does not show whole; nothing where it does."""
+    if reached is None:
+        return ""
+    low, high = (power(float(decades * np.log(10))) for decades in reached)
+    return f"The axis is kept to the medians: the bands, which reach from {low} to {high}, are cut off."
+
+
 def _ends(study: ProductStudy, name: str) -> str:
     found = [f"{power(float(end))} at {setting:g}"
              for end, setting in zip(study.norms.middle[:, -1], study.radii, strict=True)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from rnnsym.dynamics.captions import describe_cells
 from rnnsym.dynamics.cell_contributions import CellContributions, Subject, study_cell, weight_kinds
-from rnnsym.dynamics.letters import AUTHOR, letters
+from rnnsym.dynamics.letters import AUTHOR, in_words, letters
 from rnnsym.dynamics.plots import (
     INPUTS,
     RECENT,
@@ -57,7 +57,7 @@ def subjects(network: Network | None = None, notation: str = AUTHOR) -> tuple[Su
     )
     if network is None or any(network == one.network for one in known):
         return known
-    return (*known, Subject(network.cell.name.replace("$", r"\$").replace("_", " "), network))
+    return (*known, Subject(in_words(network.cell.name), network))
 
 
 def cell_contribution_figure(

@@ -57,7 +57,7 @@ def review_figure(table: Path | None = None) -> Figure:
             name_lines(axes, labels)
         panels[0].set_ylabel("$L$, mean over the sequences")
 
-    return drawn(2, (9.4, 4.2), draw, f"{BANDS}", sharey=True)
+    return drawn(results, 2, (9.4, 4.2), draw, f"{BANDS}", sharey=True)
 
 
 def _ignorant(groups: Mapping[str, Sequence[Result]]) -> float:
@@ -81,8 +81,9 @@ def sunspot_figure(table: Path | None = None) -> Figure:
         panels[1].set_ylim(0, 36)
         panels[1].set_title("RMSE, in sunspot numbers")
 
-    return drawn(2, (9.4, 4.2), draw, f"one step ahead; trained on the years before {LAST_YEAR - HELD_YEARS + 1}, "
-                 f"{WINDOW} at a time; a dot a seed", width_ratios=(1.7, 1))
+    first = LAST_YEAR - HELD_YEARS + 1
+    words = f"one step ahead; trained on the years before {first}, {WINDOW} at a time; a dot a seed"
+    return drawn(results, 2, (9.4, 4.2), draw, words, width_ratios=(1.7, 1))
 
 
 def _draw_series(axes: Any, result: Result) -> None:
@@ -114,7 +115,8 @@ def digit_figure(table: Path | None = None) -> Figure:
         panels[0].set_ylabel("training loss")
         _draw_accuracies(panels[2], results, data)
 
-    return drawn(3, (12.4, 4.2), draw, f"$n = 32$, Adam, clipped to the norm 1; {BANDS}; at the right a dot a seed")
+    words = f"$n = 32$, Adam, clipped to the norm 1; {BANDS}; at the right a dot a seed"
+    return drawn(results, 3, (12.4, 4.2), draw, words)
 
 
 def _draw_accuracies(axes: Any, results: Results, data: Mapping[str, str]) -> None:
@@ -158,8 +160,9 @@ def character_figure(table: Path | None = None) -> Figure:
         panels[0].set_ylabel("bits a character")
         panels[0].text(56, CEILING - 0.1, "far above", va="center", color=CELLS["irnn"].colour)
 
-    return drawn(2, (9.4, 4.4), draw, f"one pass over the whole text; trained on {WINDOW} characters at a time, "
-                 "$n = 48$, Adam, clipped by value to 5", sharey=True)
+    words = (f"one pass over the whole text; trained on {WINDOW} characters at a time, $n = 48$, Adam, "
+             "clipped by value to 5")
+    return drawn(results, 2, (9.4, 4.4), draw, words, sharey=True)
 
 
 def _draw_bits(axes: Any, cell: str, results: Sequence[Result], measure: str) -> LineLabel:

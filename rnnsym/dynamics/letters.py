@@ -29,6 +29,11 @@ def letters(network: Network, notation: str = AUTHOR) -> Style:
     return style_of(network) if notation == AUTHOR else style_in(network, notation)
 
 
+def in_words(name: str) -> str:
+    """Return a name as words of a figure, whose font has no underscore."""
+    return name.replace("$", r"\$").replace("_", " ")
+
+
 def recurrent_name(network: Network, notation: str = AUTHOR) -> str:
     """Return the name of the recurrent weight; where there are several, what a notation calls one of them."""
     names = recurrent_weights(network)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.calculus.unrolling import graph_of
-from rnnsym.dynamics.captions import describe_contributions, describe_products
-from rnnsym.dynamics.letters import AUTHOR, letters, product_label, recurrent_name, weight_sizes
+from rnnsym.dynamics.axis_limits import cut_bands
+from rnnsym.dynamics.captions import describe_contributions, describe_cut, describe_products
+from rnnsym.dynamics.letters import AUTHOR, in_words, letters, product_label, recurrent_name, weight_sizes
 from rnnsym.dynamics.numbers import whole
 from rnnsym.dynamics.products import affine_step
 from rnnsym.dynamics.studies import (
@@ -104,12 +105,14 @@ def draw_gradient_products(
         panels[1].set_title(f"matrix network, $n = {matrix.size}$")
         panels[0].set_ylabel(product_label(network, notation))
         label_decades(panels[0])
+        cut = cut_bands(panels[0], (scalar, matrix))
         solid, dashed = _line_words(network, scalar.draws.count, notation)
-        explain(figure, solid, dashed)
+        explain(figure, solid, f"{dashed}\nbands beyond the axis are cut off" if cut else dashed)
         for axes, study, name in zip(panels, (scalar, matrix), (unit, radius), strict=True):
             _label_ends(axes, to_decades(study.norms.middle), study.radii, name, column=1 + NEAR, side="right")
         freeze_layout(figure)
-    figure.set_label(describe_products(scalar, matrix, recurrent_name(network, notation)))
+    words = describe_products(scalar, matrix, recurrent_name(network, notation))
+    figure.set_label(" ".join(filter(None, (words, describe_cut(cut)))))
     return figure
 
 
@@ -198,9 +201,9 @@ def _line_words(network: Network, draws: int, notation: str) -> tuple[str, str]:
     affine = affine_step(graph_of(network))
     words = f"median of {draws} draws, band: their middle 80%"
     if affine is None:
-        return f"{network.cell.name}: {words}", ""
+        return f"{in_words(network.cell.name)}: {words}", ""
     unit, weight = weight_sizes(network, notation)[0], latex(spell(recurrent_name(network, notation)))
-    return (f"solid: {affine.function or 'the network'}, {words}",
+    return (f"solid: {in_words(affine.function or 'the network')}, {words}",
             rf"dashed: linear, ${unit}^k$ and $\Vert {weight}^k\, \Vert_2$")
 
 

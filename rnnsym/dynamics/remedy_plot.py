@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnsym.dynamics.lessons import CELLS, LAGS, TABLE, Outcome, longest_lag, read_outcomes
+from rnnsym.dynamics.lessons import CELLS, LAGS, SEEDS, TABLE, Outcome, longest_lag, read_outcomes
+from rnnsym.dynamics.own_captions import describe_lags, describe_remedies
 from rnnsym.dynamics.remedies import STEPS, TASKS, UNITS, Decades, learners, read_starts, starts_beside
 from rnnsym.dynamics.style import GREY, PALETTE, freeze_layout, style
 from rnnsym.dynamics.tasks import tasks
@@ -48,6 +49,7 @@ def lag_figure(table: Path = TABLE) -> Figure:
         figure.supxlabel("filled: learnt, the loss is below half of what chance gives; hollow: not in 3000 updates;\n"
                          "no dot: not tried; one row a seed", fontsize=points())
         freeze_layout(figure)
+    figure.set_label(describe_lags([name.replace("$", "") for name in SHORT.values()], names, LAGS, SEEDS))
     return figure
 
 
@@ -99,6 +101,7 @@ def remedy_figure(table: Path = TABLE) -> Figure:
         figure.supxlabel(f"$n = {UNITS}$; along sequences of the adding task; median, and the middle 80% of 20 draws",
                          fontsize=points())
         freeze_layout(figure)
+    figure.set_label(describe_remedies(len(order), STEPS, TASKS, SEEDS))
     return figure
 
 

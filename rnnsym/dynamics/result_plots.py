@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsym.dynamics.experiments import Result
+from rnnsym.dynamics.experiments import Result, Run
+from rnnsym.dynamics.own_captions import describe_runs
 from rnnsym.dynamics.style import GREY, MARKERS, PALETTE, LineLabel, freeze_layout, label_lines, style
 from rnnsym.dynamics.type_sizes import page, points
 
@@ -39,8 +40,11 @@ CELLS: Mapping[str, Paint] = MappingProxyType({
 })
 
 
-def drawn(panels: int, inches: tuple[float, float], draw: Callable[[Any], None], words: str, **layout: Any) -> Figure:
-    """Return a figure of panels side by side in the one style, drawn by ``draw(axes)``, with words below."""
+def drawn(
+    results: Mapping[Run, Result], panels: int, inches: tuple[float, float], draw: Callable[[Any], None], words: str,
+    **layout: Any,
+) -> Figure:
+    """Return a figure of panels side by side in the one style, drawn by ``draw(axes)`` of results, with words below."""
     from matplotlib.figure import Figure
 
     with style():
@@ -49,6 +53,7 @@ def drawn(panels: int, inches: tuple[float, float], draw: Callable[[Any], None],
         figure.supxlabel(words, fontsize=points())
         draw(axes)
         freeze_layout(figure)
+    figure.set_label(describe_runs(results))
     return figure
 
 

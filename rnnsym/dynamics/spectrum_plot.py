@@ -10,6 +10,7 @@ from sympy import Integer
 
 from rnnsym.dynamics.initial_spectra import SpectrumStudy, study_spectra
 from rnnsym.dynamics.letters import AUTHOR, state_symbol
+from rnnsym.dynamics.own_captions import describe_spectra
 from rnnsym.dynamics.plots import STEPS, drawn_over
 from rnnsym.dynamics.style import GREY, MARKERS, PALETTE, LineLabel, freeze_layout, label_lines, style
 from rnnsym.dynamics.type_sizes import page, points
@@ -57,6 +58,7 @@ def draw_initial_spectra(studies: dict[str, SpectrumStudy], notation: str = AUTH
         for axes, study in zip(panels, studies.values(), strict=True):
             _label(axes, study)
         freeze_layout(figure)
+    figure.set_label(describe_spectra(studies, SIZES["n"], names.values()))
     return figure
 
 

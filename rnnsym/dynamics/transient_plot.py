@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.dynamics.closed_forms import tanh_decay
+from rnnsym.dynamics.own_captions import describe_transient
 from rnnsym.dynamics.scans import log_product_norms
 from rnnsym.dynamics.style import GREY, PALETTE, freeze_layout, style
 from rnnsym.dynamics.type_sizes import page, points, type_factor
@@ -37,6 +38,7 @@ def transient_figure() -> Figure:
         figure.supxlabel("both forget: the left one after it has grown, the right one more slowly than any exponential",
                          fontsize=points())
         freeze_layout(figure)
+    figure.set_label(describe_transient(RADIUS, LAGS, LONGEST))
     return figure
 
 

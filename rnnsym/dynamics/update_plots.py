@@ -61,8 +61,8 @@ def clipping_figure(table: Path | None = None) -> Figure:
         _draw_ends(panels[1], results)
 
     wider = 1 + 0.6 * (type_factor() - 1)  # where the names of the ways to clip stand in one group's width
-    return drawn(2, (9.4, 4.4), draw, r"adding, lag 20; simple, $n = 32$, descent with $\eta = 0.1$, "
-                 "clipped to the norm 1 or each entry to 0.1; five seeds", width_ratios=(1, wider))
+    return drawn(results, 2, (9.4, 4.4), draw, r"adding, $T = 20$; simple, $n = 32$, descent with $\eta = 0.1$, "
+                 "clipped to the norm 1 or each entry to 0.1; seeds 0 to 4", width_ratios=(1, wider))
 
 
 def _draw_courses(axes: Any, results: Sequence[Result]) -> None:
@@ -148,8 +148,8 @@ def learning_rate_figure(table: Path | None = None) -> Figure:
         panels[1].set_ylabel("training loss")
         name_lines(panels[1], found)
 
-    return drawn(2, (10.0, 4.4), draw, "digits by row; simple, $n = 32$, 300 updates; right: median of 3 seeds, "
-                 "band: all of them")
+    return drawn(results, 2, (10.0, 4.4), draw, "digits by row, $T = 8$; simple, $n = 32$, 300 updates; left: seed 0; "
+                 "right: median of seeds 0 to 2, band: all of them")
 
 
 def _draw_rule(axes: Any, rule: str, results: Sequence[Result]) -> LineLabel:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnsym.dynamics.own_captions import describe_wall
 from rnnsym.dynamics.style import GREY, PALETTE, freeze_layout, style
 from rnnsym.dynamics.type_sizes import page, points, type_factor
 from rnnsym.dynamics.walls import Wall
@@ -41,6 +42,7 @@ def wall_figure() -> Figure:
         _draw_map(figure, plane, (w, b, np.log10(np.hypot(by_w, by_b))), paths)
         _explain(figure)
         freeze_layout(figure)
+    figure.set_label(describe_wall(wall, FOOT, RATE, UPDATES, THRESHOLD))
     return figure
 
 
@@ -92,5 +94,5 @@ def _draw_map(figure: Figure, axes: Any, values: tuple[Float, Float, Float], pat
 
 def _explain(figure: Figure) -> None:
     figure.supxlabel(
-        rf"$x_t = w\,\sigma(x_{{t-1}}) + b$, $x_0 = 1/2$, 50 steps; from the star {UPDATES} steps of descent, "
+        rf"$x_t = w\,\sigma(x_{{t-1}}) + b$, $x_0 = 1/2$, $T = 50$ steps; from the star {UPDATES} steps of descent, "
         rf"$\eta = {RATE:g}$, as it is and clipped to the norm {THRESHOLD:g}", fontsize=points())
