@@ -29,7 +29,7 @@ def explored(network: Network, seed: int, notation: str = "author") -> str:
     if no_gradient_flow(network):
         return ""
     try:
-        return explorer(explore(network, seed), letters(network, notation))
+        return explorer(explore(network, seed), network, letters(network, notation))
     except DataError as error:  # weights at random may leave nothing to follow; the rest of the report is as good
         complain("warning", f"the report has no explorer: {error}")
         return ""

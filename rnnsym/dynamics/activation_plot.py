@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rnnsym.dynamics.axis_limits import marks
 from rnnsym.dynamics.captions import describe_activations
 from rnnsym.dynamics.letters import AUTHOR, product_label, weight_sizes
 from rnnsym.dynamics.plots import (
@@ -18,7 +19,6 @@ from rnnsym.dynamics.plots import (
     drawn_over,
     explain,
     label_decades,
-    marks,
     study_sizes,
     to_decades,
 )
@@ -67,7 +67,8 @@ def no_activations(network: Network) -> str:
     try:
         outer_function(network)
     except DataError:
-        return "it exchanges f in a step s_t = f(A s_{t-1} + ...), and this network's step is no such map"
+        return ("it exchanges the function that a step applies to an affine map of the state before, and this "
+                "network's step is no such map")
     return ""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rnnsym.dynamics.axis_limits import step_ticks
 from rnnsym.dynamics.captions import describe_cells
 from rnnsym.dynamics.cell_contributions import CellContributions, Subject, study_cell, weight_kinds
 from rnnsym.dynamics.letters import AUTHOR, in_words, letters
@@ -21,7 +22,6 @@ from rnnsym.dynamics.plots import (
     explain,
     label_decades,
     mark_terms,
-    step_ticks,
     study_sizes,
     to_decades,
 )

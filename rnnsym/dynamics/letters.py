@@ -10,6 +10,7 @@ from rnnsym.dynamics.draws import recurrent_weights
 from rnnsym.dynamics.studies import followed_loop
 from rnnsym.model.expressions import Variable, t
 from rnnsym.model.networks import Network
+from rnnsym.writing.boxes import Box
 from rnnsym.writing.latex import latex
 from rnnsym.writing.layout import lay_out, style_of
 from rnnsym.writing.notations import notations, style_in
@@ -41,11 +42,16 @@ def recurrent_name(network: Network, notation: str = AUTHOR) -> str:
     return spelt.name(names[0]) if len(names) == 1 else notations[notation].letters.get(RECURRENT, (WEIGHT,))[0]
 
 
-def state_symbol(network: Network, step: Any = None, notation: str = AUTHOR) -> str:
-    """Return the state whose gradient is followed at a step in mathtext, s where it is several variables."""
+def state_box(network: Network, step: Any, spelt: Style) -> Box:
+    """Return the state whose gradient is followed at a step, s where it is several variables."""
     states = state_at(graph_of(network).loops[followed_loop(network)], t)
     one = states if isinstance(states, Variable) else Variable(STATE, (), t)
-    return latex(lay_out(one.at(step), letters(network, notation)))
+    return lay_out(one.at(step), spelt)
+
+
+def state_symbol(network: Network, step: Any, notation: str = AUTHOR) -> str:
+    """Return the same in mathtext."""
+    return latex(state_box(network, step, letters(network, notation)))
 
 
 def weight_sizes(network: Network, notation: str = AUTHOR) -> tuple[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.calculus.unrolling import graph_of
-from rnnsym.dynamics.axis_limits import cut_bands
+from rnnsym.dynamics.axis_limits import cut_bands, marks, step_ticks
 from rnnsym.dynamics.captions import describe_contributions, describe_cut, describe_products
 from rnnsym.dynamics.letters import AUTHOR, in_words, letters, product_label, recurrent_name, weight_sizes
 from rnnsym.dynamics.numbers import whole
@@ -35,6 +35,7 @@ from rnnsym.dynamics.style import (
 from rnnsym.dynamics.type_sizes import WIDE, page, points, type_factor
 from rnnsym.errors import DataError
 from rnnsym.model.cells import cells
+from rnnsym.model.expressions import Parameter, Transposed
 from rnnsym.model.losses import losses
 from rnnsym.model.networks import Network
 from rnnsym.writing.latex import latex
@@ -51,7 +52,6 @@ RADII = (0.5, 0.9, 1.0, 1.5, 2.0)
 UNITS = 32
 INPUTS = 5
 STEPS, FEWEST_STEPS, MOST_STEPS = 100, 2, 1000  # the Jacobians of all draws are in memory at once
-MOST_TICKS = 5
 RECENT = 10  # the paths through the last steps that the figure marks as short-term
 INCHES = (9.0, 4.5)
 LABEL_MARGIN = 0.33  # the room left of the first step for labels, in lengths of the sequence, for type of print
@@ -172,12 +172,6 @@ def draw_line(axes: Axes, x: Float, y: Float, place: int, **options: Any) -> Non
     axes.plot(x, y, color=PALETTE[place % len(PALETTE)], zorder=3, **marked)
 
 
-def marks(points: int, first: int, apart: int) -> tuple[int, int]:
-    """Return the first point that is marked and how far the next is, given for a curve of a hundred points."""
-    every = max(1, round(points * apart / 100))
-    return round(first * every / apart), every
-
-
 def draw_band(axes: Axes, x: Float, low: Float, high: Float, place: int) -> None:
     """Shade what lies between two curves in the colour of its place."""
     axes.fill_between(x, low, high, color=PALETTE[place % len(PALETTE)], alpha=0.16, linewidth=0, zorder=2)
@@ -202,9 +196,13 @@ def _line_words(network: Network, draws: int, notation: str) -> tuple[str, str]:
     words = f"median of {draws} draws, band: their middle 80%"
     if affine is None:
         return f"{in_words(network.cell.name)}: {words}", ""
-    unit, weight = weight_sizes(network, notation)[0], latex(spell(recurrent_name(network, notation)))
+    if isinstance(affine.matrix, Parameter | Transposed):
+        unit, weight = weight_sizes(network, notation)[0], latex(spell(recurrent_name(network, notation)))
+        dashed = rf"dashed: linear, ${unit}^k$ and $\Vert {weight}^k\, \Vert_2$"
+    else:  # a state's own share is added to that of the weight
+        dashed = "dashed: linear"
     return (f"solid: {in_words(affine.function or 'the network')}, {words}",
-            rf"dashed: linear, ${unit}^k$ and $\Vert {weight}^k\, \Vert_2$")
+            dashed)
 
 
 def explain(figure: Figure, *words: str) -> None:
@@ -233,13 +231,6 @@ def _draw_contributions(axes: Axes, study: ContributionStudy, weight: str) -> No
     axes.set_title(rf"the path through step $j$, by $\rho = \rho({weight})$")
     mark_terms(axes, last)
     label_decades(axes)
-
-
-def step_ticks(last: int) -> list[int]:
-    """Return the first step, and at most five round numbers up to the last."""
-    rounds = (digit * 10**power for power in range(len(str(last))) for digit in (1, 2, 5))
-    apart = next(one for one in rounds if last // one <= MOST_TICKS / type_factor())
-    return sorted({1, *range(apart, last + 1, apart)})
 
 
 def mark_terms(axes: Axes, last: int, recent: int = RECENT) -> None:

@@ -12,9 +12,9 @@ from matplotlib.text import Text
 
 from rnnsym import Cell, Network, cells, derive
 from rnnsym.dynamics import figures
+from rnnsym.dynamics.axis_limits import step_ticks
 from rnnsym.dynamics.figure_table import OPTIONS
 from rnnsym.dynamics.letters import letters
-from rnnsym.dynamics.plots import step_ticks
 from rnnsym.errors import DataError, DerivationError
 from rnnsym.writing.latex import latex
 from rnnsym.writing.notations import notations
