@@ -85,7 +85,7 @@ def describe_activations(studies: Mapping[Function, ProductStudy]) -> str:
 
 def describe_cells(studies: Sequence[CellContributions]) -> str:
     """Return what share the last steps have in the gradients of input and of recurrent weights, cell by cell."""
-    found = [f"{study.subject.label.replace('$', '')}: {' and '.join(_percent(float(share)) for share in shares)}"
+    found = [f"{study.subject.words}: {' and '.join(_percent(float(share)) for share in shares)}"
              for study in studies for shares in [study.shares.middle[:, 0]]]
     return (f"What the last {studies[0].recent} of {studies[0].draws.steps} steps have of the sum of all steps' norms, "
             f"in the gradients of the input weights and of the recurrent weights (medians of {studies[0].draws.count} "

@@ -45,19 +45,21 @@ BARS = 0.16  # how far the two kinds of weights stand from the middle of a row
 
 def subjects(network: Network | None = None, notation: str = AUTHOR) -> tuple[Subject, ...]:
     """The cells that are compared: the table's, and the user's where it is none of these."""
-    def bias(of: Network, name: str, value: int) -> str:
-        return f"${latex(letters(of, notation).spell(name))} = {value}$"
-
     simple, lstm, gru, skip = (Network(cells[name]) for name in ("simple", "lstm", "gru", "skip_rnn"))
     known = (
         Subject("simple RNN", simple),
-        *(Subject(f"LSTM, {bias(lstm, 'b_f', value)}", lstm, {"b_f": value}) for value in (0, 1, 3)),
+        *(_biased("LSTM", lstm, "b_f", value, notation) for value in (0, 1, 3)),
         Subject("GRU", gru),
-        Subject(f"Skip RNN, {bias(skip, 'b_p', -2)}", skip, {"b_p": -2}),
+        _biased("Skip RNN", skip, "b_p", -2, notation),
     )
     if network is None or any(network == one.network for one in known):
         return known
     return (*known, Subject(in_words(network.cell.name), network))
+
+
+def _biased(title: str, network: Network, name: str, value: float, notation: str) -> Subject:
+    spelt = letters(network, notation)
+    return Subject(title, network, {name: value}, {name: latex(spelt.spell(name))}, {name: spelt.name(name)})
 
 
 def cell_contribution_figure(
@@ -138,17 +140,17 @@ def _label(axes: Axes, studies: Sequence[CellContributions], kind: int) -> None:
     for place, study in enumerate(studies):
         curve = to_decades(study.norms.middle[kind])
         first = int(np.flatnonzero(np.isfinite(curve))[0])
-        name, colour = _short(study.subject.label, studies), PALETTE[place % len(PALETTE)]
+        name, colour = _short(study, studies), PALETTE[place % len(PALETTE)]
         labels.append(LineLabel(name, first + 1, float(curve[first]), colour))
     margin = MARGIN * type_factor()
     label_lines(axes, labels, column=margin / (1 + margin) - 0.035, side="left")
 
 
-def _short(label: str, studies: Sequence[CellContributions]) -> str:
-    """Return a label without its bias where larger type leaves no room for that, and no other cell is called so."""
-    name = label.split(",")[0]
-    alike = sum(study.subject.label.split(",")[0] == name for study in studies)
-    return name if type_factor() > 1 and alike == 1 else label
+def _short(study: CellContributions, studies: Sequence[CellContributions]) -> str:
+    """Return a label, without its bias where larger type leaves no room for that and no other cell is called so."""
+    subject = study.subject
+    alike = sum(one.subject.name == subject.name for one in studies)
+    return subject.name if type_factor() > 1 and alike == 1 else subject.label
 
 
 def _draw_shares(axes: Axes, studies: Sequence[CellContributions], symbols: Sequence[str]) -> None:

@@ -33,6 +33,9 @@ def read(source: str) -> str:
     ("10⁻²⁹ at 0.5, 10² at 2", 2, "10−29 at 0.5, 102 at 2"),
     ("(medians, n = 32): at ρ = 0.5, 1, 2, by", 2, "(medians, n=32): at ρ=0.5,1,2, by"),
     ("n = 8), T = 100 <b>", 2, "n=8), T=100 <b>"),
+    ("Skip RNN, `b_p` = -2: 5 %", 1, "Skip RNN, bp=−2: 5 %"),
+    ("10 at ρ = 0.5.", 1, "10 at ρ=0.5."),
+    ("T = 2.5, 10⁻³", 2, "T=2.5, 10−3"),
     ("ρ alone, and `yhat`", 2, "ρ alone, and y^"),
     ("a page of 10 lines, 0.034 & 12", 0, "a page of 10 lines, 0.034 & 12"),
 ])

@@ -62,7 +62,7 @@ EXPECTED = {  # of the simple network, o = tanh(x @ W_i + o_prev @ W_h + b), in 
     "gradient-products": (r"\partial h_{t} \,/\, \partial h_{t-1}", "ρ(`W`)"),
     "activations": (r"\rho(W)", ""),
     "path-contributions": (r"\partial W^{(j)}", "`W`"),
-    "contributions-by-cell": ("all input weights $U$", ""),
+    "contributions-by-cell": ("all input weights $U$", "Skip RNN, `b_p` = -2:"),
     "initial-spectra": (r"\partial h_{4}\, /\, \partial h_{0}", ""),
 }
 

@@ -17,11 +17,12 @@ from rnnsym.writing.styles import Style
 
 LOWERED = {raised: plain for plain, raised in RAISED.items()}
 SIGNS = {glyph.unicode: glyph for glyph in GREEK.values()}
-POWER = f"10[{''.join(map(chr, LOWERED))}]+"
-NUMBER = r"\d+(?:\.\d+)?"
+HIGH = "".join(map(chr, LOWERED))
+POWER = f"10[{HIGH}]+"
+NUMBER = rf"[-−]?\d+(?:\.\d+)?(?![\d{HIGH}]|\.\d)"
 PATTERN = re.compile(
-    rf"ρ\(`(?P<radius>[^`]+)`\)|\|`(?P<size>[^`]+)`\||`(?P<name>[^`]+)`"
-    rf"|\b(?P<letter>[A-Za-zρη]) = (?P<values>{NUMBER}(?:, {NUMBER})*)(?![\d.])|(?P<power>{POWER})|(?P<sign>ρ)")
+    rf"ρ\(`(?P<radius>[^`]+)`\)|\|`(?P<size>[^`]+)`\||`(?P<name>[^`]+)`(?: = (?P<value>{NUMBER}))?"
+    rf"|\b(?P<letter>[A-Za-zρη]) = (?P<values>{NUMBER}(?:, {NUMBER})*)|(?P<power>{POWER})|(?P<sign>ρ)")
 
 
 def caption_html(words: str, style: Style) -> str:
@@ -38,9 +39,14 @@ def _box(found: re.Match[str], style: Style) -> Box:
 
 
 def _equation(found: re.Match[str]) -> Box:
-    values = [number(value) for value in found["values"].split(", ")]
+    values = [_number(value) for value in found["values"].split(", ")]
     listed = [part for value in values[1:] for part in (COMMA, value)]
     return row(_letter(found["letter"]), EQUALS, values[0], *listed)
+
+
+def _number(text: str) -> Box:
+    digits = text.lstrip("-−")
+    return number(digits) if digits == text else row(MINUS, number(digits))
 
 
 def _letter(letter: str) -> Box:
@@ -48,15 +54,14 @@ def _letter(letter: str) -> Box:
 
 
 def _power(text: str) -> Box:
-    digits = text.removeprefix("10").translate(LOWERED)
-    exponent = number(digits.lstrip("-−"))
-    return superscript(number(10), exponent if digits[0].isdigit() else row(MINUS, exponent))
+    return superscript(number(10), _number(text.removeprefix("10").translate(LOWERED)))
 
 
 _boxes: dict[str, Callable[[re.Match[str], Style], Box]] = {
     "radius": lambda found, style: row(SIGNS["ρ"], Fence(style.spell_in_text(found["radius"]))),
     "size": lambda found, style: Fence(style.spell_in_text(found["size"]), "|", "|"),
     "name": lambda found, style: style.spell_in_text(found["name"]),
+    "value": lambda found, style: row(style.spell_in_text(found["name"]), EQUALS, _number(found["value"])),
     "values": lambda found, style: _equation(found),
     "power": lambda found, style: _power(found["power"]),
     "sign": lambda found, style: SIGNS["ρ"],
