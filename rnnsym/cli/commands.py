@@ -183,7 +183,8 @@ def code(
 @application.command()
 def figures(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Names of figures; all if absent.", autocompletion=figure_names)
+        list[str] | None, typer.Argument(help="Names of figures; if absent, all of them, or all that show a "
+                                          "network where one is chosen.", autocompletion=figure_names)
     ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write into.")] = Path(),
     form: Annotated[str, typer.Option("--format", help="svg, pdf or png.",
@@ -200,6 +201,10 @@ def figures(
     topology: TopologyOption = None,
     loss: LossOption = None,
     layers: LayersOption = 1,
+    steps: Annotated[int | None, typer.Option(
+        "--steps", help="The number of time steps T of figures that follow steps; each figure's usual one if absent."
+    )] = None,
+    notation: NotationOption = "author",
     seed: SeedOption = 0,
     jobs: Annotated[
         int | None, typer.Option("--jobs", help="How many processes draw side by side; one a core if absent.")
@@ -207,29 +212,31 @@ def figures(
 ) -> int:
     """Draw the unrolled network and the figures of gradient flow."""
     from rnnsym.cli.drawing import Order, checked_jobs, draw_figures
-    from rnnsym.cli.inputs import chosen_network, one_of
-    from rnnsym.cli.outputs import drawable_figures, figure_styles, figure_titles
+    from rnnsym.cli.inputs import chosen_network, given_options, known_notation, one_of, several_steps
+    from rnnsym.cli.outputs import drawable_figures, figure_styles, figure_titles, listed_figures
     from rnnsym.cli.progress import progress_bar
 
     if listing:
-        titles = figure_titles()
-        show("".join(f"{name:{max(map(len, titles))}}  {title}\n" for name, title in titles.items()))
+        show(listed_figures())
         return 0
     one_of("--format", form, ("svg", "pdf", "png"))
     one_of("--style", style, figure_styles())
-    jobs = checked_jobs(jobs)
+    known_notation(notation)
+    steps, processes = several_steps(steps), checked_jobs(jobs, train=train)
     for name in names or ():
         one_of("figure", name, tuple(figure_titles()))
+    given = given_options(cell=cell, network=network, topology=topology, loss=loss, layers=layers, steps=steps,
+                          notation=notation, seed=seed)
     if train:
         from rnnsym.cli.training import trained_figures
 
-        for path in trained_figures(names or [], output, form, style):
+        for path in trained_figures(names or [], output, form, style, given):
             show(f"{path}\n")
         return 0
     found = chosen_network(cell, network, topology, loss, layers)
-    others = cell is None and network is None and topology is None and loss is None and layers == 1
-    chosen = tuple(dict.fromkeys(drawable_figures(names, found, others=others)))
-    order = Order(chosen, found, form, seed, style, jobs, lenient=not names)
+    others = "network" not in given
+    chosen = tuple(dict.fromkeys(drawable_figures(names, found, given=given, steps=steps, others=others)))
+    order = Order(chosen, found, form, seed, style, processes, not names, steps, notation)
     with progress_bar() as stage:
         paths = list(draw_figures(order, output, stage("drawing")))
     show("".join(f"{path}\n" for path in paths))

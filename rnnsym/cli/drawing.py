@@ -11,12 +11,16 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rnnsym.cli.outputs import made_folder
 from rnnsym.cli.streams import complain
 from rnnsym.errors import DataError, OutputError, RnnsymError
 from rnnsym.model.networks import Network
 from rnnsym.model.whole_files import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_JOBS = 64
 Answer = bytes | DataError  # a figure's file, or why there is none
@@ -26,6 +30,7 @@ Answer = bytes | DataError  # a figure's file, or why there is none
 class Order:
     """What is drawn, and how: figures by name, of a network, in a format and a style, by so many processes.
 
+    Each figure takes what it depends on of network, seed, steps (T, each figure's usual one where None) and notation.
     ``lenient`` passes over a figure that weights at random leave nothing to draw of, and draws the others.
     """
 
@@ -36,6 +41,8 @@ class Order:
     style: str = "print"
     jobs: int = 1
     lenient: bool = False
+    steps: int | None = None
+    notation: str = "author"
 
 
 def usual_jobs() -> int:
@@ -44,8 +51,13 @@ def usual_jobs() -> int:
     return max(1, min(MOST_JOBS, len(cores(0)) if cores is not None else os.cpu_count() or 1))
 
 
-def checked_jobs(jobs: int | None) -> int:
-    """Return the number of processes asked for, or the usual one. Errors: RnnsymError for one out of range."""
+def checked_jobs(jobs: int | None, *, train: bool = False) -> int:
+    """Return the number of processes asked for, or the usual one.
+
+    Errors: RnnsymError for one out of range, and for any where networks ``train``.
+    """
+    if jobs is not None and train:
+        raise RnnsymError(f"--train and --jobs {jobs}: networks train one after another; leave --jobs out")
     if jobs is not None and not 1 <= jobs <= MOST_JOBS:
         raise RnnsymError(f"--jobs: expected a number of processes from 1 to {MOST_JOBS}, but got {jobs}")
     return usual_jobs() if jobs is None else jobs
@@ -134,8 +146,14 @@ def drawn(name: str, order: Order) -> Answer:
 
 
 def _file(name: str, order: Order) -> bytes:
-    from rnnsym.dynamics import figures, restyle_figure
     from rnnsym.dynamics.style import figure_bytes
 
-    figure = figures[name].draw(order.network, order.seed)
-    return figure_bytes(restyle_figure(figure, order.style), order.form)
+    return figure_bytes(ordered_figure(name, order), order.form)
+
+
+def ordered_figure(name: str, order: Order) -> Figure:
+    """Return one figure, drawn for what it depends on of an order."""
+    from rnnsym.dynamics import figures
+
+    entry = figures[name]
+    return entry.draw(**{option: getattr(order, option) for option in entry.options}, style=order.style)

@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
+from sympy import Symbol
+
+from rnnsym.cli.page.formulas import letter, state_slope
 from rnnsym.dynamics.explorations import USUAL_RADIUS, WIDEST, Exploration
+from rnnsym.model.expressions import T
+from rnnsym.model.networks import Network
+from rnnsym.writing.pages import inline_math
 from rnnsym.writing.plain import RAISED
+from rnnsym.writing.styles import Style
 
 WIDTH, HEIGHT = 640, 320
 LEFT, RIGHT, TOP, BOTTOM = 64, 620, 16, 270
@@ -45,25 +52,27 @@ class _Frame:
         return BOTTOM - (BOTTOM - TOP) * (inside - self.low) / (self.high - self.low)
 
 
-def explorer(found: Exploration) -> str:
+def explorer(found: Exploration, network: Network, spelt: Style) -> str:
     """Return the explorer as HTML with its style and its script; it asks for nothing from elsewhere.
 
+    Names are written as ``spelt`` has them.
     Without a script the curve of the network's own activation at the usual radius stands there, with its words.
     """
     usual = found.radii.index(USUAL_RADIUS)
     curve = [float(value) for value in found.curves[0].decades[usual]]
     script = files("rnnsym.cli").joinpath("explorer.js").read_text(encoding="utf-8")
     return "\n".join([
-        f'<div id="explorer"><style>{STYLE}</style>', f"<p>{_about(found)}</p>", _form(found, usual),
+        f'<div id="explorer"><style>{STYLE}</style>', f"<p>{_about(found, network, spelt)}</p>", _form(found, usual),
         _picture(curve), f"<output>{escape(_words(found, usual, curve))}</output>",
         f'<script type="application/json" id="explorer-data">{_data(found)}</script>',
         f"<script>{script}</script></div>",
     ])
 
 
-def _about(found: Exploration) -> str:
-    names = ", ".join(f"<code>{escape(name)}</code>" for name in found.weights)
-    return (f"The norm of ∂s<sub>T</sub>/∂s<sub>T−k</sub> over the steps k back, as the spectral radius ρ of {names} "
+def _about(found: Exploration, network: Network, spelt: Style) -> str:
+    names = ", ".join(inline_math(spelt.spell(name)) for name in found.weights)
+    slope = state_slope(network, T, T - Symbol("k"), spelt)
+    return (f"The norm of {slope} over the steps {letter('k')} back, as the spectral radius {letter('ρ')} of {names} "
             f"is changed: the median of {found.count} networks of {found.units} units, drawn at random.")
 
 
@@ -74,10 +83,12 @@ def _form(found: Exploration, usual: int) -> str:
     if len(found.curves) == 1:
         choice = '<input type="hidden" name="activation" value="0">'
     return (
-        '<form hidden aria-label="Explore the gradient flow"><label>spectral radius ρ '
+        '<form hidden aria-label="Explore the gradient flow"><label><span>spectral radius '
+        f"{letter('ρ')}</span> "
         f'<input type="range" name="radius" min="0" max="{len(found.radii) - 1}" value="{usual}">'
         f'<span class="radius">{USUAL_RADIUS}</span></label>{choice}'
-        f'<label>steps T <input type="range" name="lags" min="5" max="{found.steps}" value="{found.steps}">'
+        f'<label><span>steps {letter("T")}</span> '
+        f'<input type="range" name="lags" min="5" max="{found.steps}" value="{found.steps}">'
         f'<span class="lags">{found.steps}</span></label></form>'
     )
 

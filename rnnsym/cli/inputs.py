@@ -19,6 +19,9 @@ from rnnsym.writing.sections import derivation
 
 SIMPLE = "simple"
 USUAL_STEPS = 3
+FEWEST_STEPS = 2  # of a figure that follows a gradient from step to step
+CHOOSING = ("cell", "network", "topology", "loss", "layers")  # the network
+USUAL: dict[str, Any] = {**dict.fromkeys(CHOOSING), "layers": 1, "steps": None, "notation": "author", "seed": 0}
 FORMATS = {".txt": "text", ".tex": "latex", ".html": "html", ".pdf": "pdf"}  # of a document, by the file's suffix
 
 
@@ -43,6 +46,23 @@ def steps_of(network: Network, asked: int | None) -> int:
     """Return the number of steps that is asked for, or the usual one."""
     usual = 1 if network.shape_of_steps.single_step else USUAL_STEPS
     return usual if asked is None else asked
+
+
+def several_steps(asked: int | None) -> int | None:
+    """Return the T of figures of many steps, None where none is asked for; RnnsymError for fewer than two."""
+    if asked is not None and asked < FEWEST_STEPS:
+        raise RnnsymError(f"--steps: expected a whole number from {FEWEST_STEPS}, but got {asked}")
+    return asked
+
+
+def given_options(**values: Any) -> dict[str, str]:
+    """Return what a user gave of the options that figures depend on, each as it is typed.
+
+    All that choose the network are one. What is drawn without, the seed 0 say, counts as not given.
+    """
+    typed = {name: f"--{name} {value}" for name, value in values.items() if value != USUAL[name]}
+    network = [typed.pop(name) for name in CHOOSING if name in typed]
+    return ({"network": " ".join(network)} if network else {}) | typed
 
 
 def any_steps_of(network: Network, asked: str | None) -> int | None:

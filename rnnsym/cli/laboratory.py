@@ -16,16 +16,20 @@ if TYPE_CHECKING:
 FIRST = "the cell as it stands; the others are measured against it"
 
 
-def explored(network: Network, seed: int) -> str:
-    """Return the explorer's HTML; nothing, and a line for whoever asked, where the gradient cannot be followed."""
+def explored(network: Network, seed: int, notation: str = "author") -> str:
+    """Return the explorer's HTML, its names as in a notation.
+
+    It is nothing, and a line for whoever asked, where the gradient cannot be followed.
+    """
     from rnnsym.cli.explorer import explorer
     from rnnsym.dynamics.explorations import explore
     from rnnsym.dynamics.figure_table import no_gradient_flow
+    from rnnsym.dynamics.letters import letters
 
     if no_gradient_flow(network):
         return ""
     try:
-        return explorer(explore(network, seed))
+        return explorer(explore(network, seed), network, letters(network, notation))
     except DataError as error:  # weights at random may leave nothing to follow; the rest of the report is as good
         complain("warning", f"the report has no explorer: {error}")
         return ""

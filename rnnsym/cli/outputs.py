@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from rnnsym.cli.streams import complain, show
 from rnnsym.errors import DataError, OutputError
 from rnnsym.model.networks import Network
 from rnnsym.model.whole_files import write_whole
 
+if TYPE_CHECKING:
+    from rnnsym.dynamics import FigureEntry
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 MARKS = ("checks.json", "derivation.tex")  # a folder without these is no earlier report, whatever else it holds
 
 
@@ -105,6 +111,23 @@ def figure_titles() -> dict[str, str]:
     return {name: entry.title for name, entry in figures.items()}
 
 
+def listed_figures() -> str:
+    """Return all figures with their titles and options, those of the chosen network first, and when all are drawn."""
+    from rnnsym.dynamics import figures
+
+    width = max(map(len, figures))
+    kinds = {True: "Of the network that is chosen (the simple one where none is):",
+             False: "Of networks of their own, drawn without names only where no network is chosen:"}
+    lines = {own: [f"  {name:{width}}  {entry.title}{_options_of(entry)}" for name, entry in figures.items()
+                   if entry.of_network == own] for own in kinds}
+    return "\n".join([*(line for own, heading in kinds.items() for line in (heading, *lines[own])), ""])
+
+
+def _options_of(entry: FigureEntry) -> str:
+    names = [f"--{name}" for name in ("steps", "notation", "seed") if name in entry.options]
+    return f" ({', '.join(names)})" if names else ""
+
+
 def figure_styles() -> tuple[str, ...]:
     """Return the names of all styles of figures."""
     from rnnsym.dynamics import styles
@@ -112,17 +135,24 @@ def figure_styles() -> tuple[str, ...]:
     return tuple(styles)
 
 
-def drawable_figures(names: list[str] | None, network: Network, *, others: bool = False) -> list[str]:
+def drawable_figures(
+    names: list[str] | None, network: Network, *, given: Mapping[str, str] = NOTHING, steps: int | None = None,
+    others: bool = False,
+) -> list[str]:
     """Return the figures to draw: those that are asked for, or all that the network has, with a line for each missing.
 
-    ``others`` adds the figures of networks of their own to all that the network has.
-    Errors: DataError for a figure that is asked for by its name and that the network does not have.
+    ``given`` says of each option that the user gave what it was, ``steps`` is their T, ``others`` adds the figures of
+    networks of their own to all that the network has.
+    Errors: DataError for a figure that is asked for by its name, and that the network does not have, cannot be drawn
+    over T, or does not depend on what was given.
     """
     from rnnsym.dynamics import figures
 
     chosen = []
     for name in names or (name for name, entry in figures.items() if entry.of_network or others):
-        obstacle = figures[name].obstacle(network)
+        if names:
+            figures[name].refuse_unused(given)
+        obstacle = figures[name].obstacle(network) or _length_obstacle(figures[name], steps)
         if obstacle and names:
             raise DataError(f"the figure {name} cannot be drawn: {obstacle}; leave it out")
         if obstacle:
@@ -130,6 +160,13 @@ def drawable_figures(names: list[str] | None, network: Network, *, others: bool 
         else:
             chosen.append(name)
     return chosen
+
+
+def _length_obstacle(entry: FigureEntry, steps: int | None) -> str:
+    fewest, most = entry.lengths
+    if steps is None or "steps" not in entry.options or fewest <= steps <= most:
+        return ""
+    return f"it follows {fewest} to {most} steps, and --steps is {steps}"
 
 
 def made_folder(folder: Path) -> Path:

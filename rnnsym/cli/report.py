@@ -102,11 +102,12 @@ def _content(request: Request, lesson: _Lesson, work: Path, stage: Callable[[str
     reading = _read(run, lesson, request.seed, work, stage)
     report = rnnsym.check(request.network, request.seed, progress=stage("checking"))
     (work / "checks.json").write_text(_checks(derivation, report), encoding="utf-8")
-    pictures, undrawn = draw_pictures(request.network, work / "figures", request.seed, stage("drawing"))
+    pictures, undrawn = draw_pictures(request.network, work / "figures", request.seed, stage("drawing"),
+                                       request.notation)
     advance = stage("gradient flow")
     remedies, unremedied = remedied(request.network, request.seed)
     advance(1, 2)
-    explorer = explored(request.network, request.seed)
+    explorer = explored(request.network, request.seed, request.notation)
     advance(2, 2)
     return Content(derivation, lesson.sizes, run.source, report, pictures, undrawn, explorer, remedies, unremedied,
                    reading, lesson.unread)

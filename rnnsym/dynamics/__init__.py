@@ -10,7 +10,7 @@ from rnnsym.dynamics.draws import (
     spectral_radius,
     with_spectral_radius,
 )
-from rnnsym.dynamics.figure_styles import FigureStyle, restyle_figure, styles
+from rnnsym.dynamics.figure_styles import FigureStyle, draw_in, restyle_figure, styles
 from rnnsym.dynamics.figure_table import FigureEntry, figures
 from rnnsym.dynamics.initialisation import initialise, initialise_state, schemes
 from rnnsym.dynamics.path_diagrams import gradient_path_figure, path_gallery
@@ -55,6 +55,7 @@ __all__ = [
     "clip_by_norm",
     "clip_by_value",
     "draw_gradient_products",
+    "draw_in",
     "draw_inputs",
     "draw_parameters",
     "draw_path_contributions",

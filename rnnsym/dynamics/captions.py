@@ -6,7 +6,7 @@ Names stand between backticks, so that a page can spell them as formulas.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -44,6 +44,14 @@ def describe_products(scalar: ProductStudy, matrix: ProductStudy, weight: str = 
     return " ".join(parts)
 
 
+def describe_cut(reached: tuple[float, float] | None) -> str:
+    """Return how far bands reach, in decades, that the axis does not show whole; nothing where it does."""
+    if reached is None:
+        return ""
+    low, high = (power(float(decades * np.log(10))) for decades in reached)
+    return f"The axis is kept to the medians: the bands, which reach from {low} to {high}, are cut off."
+
+
 def _ends(study: ProductStudy, name: str) -> str:
     found = [f"{power(float(end))} at {setting:g}"
              for end, setting in zip(study.norms.middle[:, -1], study.radii, strict=True)]
@@ -77,18 +85,21 @@ def describe_activations(studies: Mapping[Function, ProductStudy]) -> str:
 
 def describe_cells(studies: Sequence[CellContributions]) -> str:
     """Return what share the last steps have in the gradients of input and of recurrent weights, cell by cell."""
-    found = [f"{study.subject.label.replace('$', '')}: {' and '.join(_percent(float(share)) for share in shares)}"
+    found = [f"{study.subject.words}: {' and '.join(_percent(float(share)) for share in shares)}"
              for study in studies for shares in [study.shares.middle[:, 0]]]
     return (f"What the last {studies[0].recent} of {studies[0].draws.steps} steps have of the sum of all steps' norms, "
             f"in the gradients of the input weights and of the recurrent weights (medians of {studies[0].draws.count} "
             f"draws, n = {studies[0].size}): {'; '.join(found)}.")
 
 
-def describe_scene(scene: Scene, network: Network) -> str:
-    """Return what an unrolled diagram shows: how many boxes, what enters, what leaves, what the arrows carry."""
+def describe_scene(scene: Scene, network: Network, named: Callable[[str], str] = str) -> str:
+    """Return what an unrolled diagram shows: how many boxes, what enters, what leaves, what the arrows carry.
+
+    ``named`` gives the name under which a name of the equations is written.
+    """
     kinds = Counter(node.kind for node in scene.nodes)
     boxes = Counter(" ".join(node.lines) for node in scene.nodes if node.kind == "box")
-    states = listed(f"`{state.variable.name}`" for loop in network.loops for state in loop.states)
+    states = listed(f"`{named(state.variable.name)}`" for loop in network.loops for state in loop.states)
     drawn = {arrow.kind for arrow in scene.arrows}
     arrows = [words.format(states=states) for kind, words in ARROWS.items() if kind in drawn]
     shown = listed(f"{count} {'box' if count == 1 else 'boxes'} “{name}”" for name, count in boxes.items())

@@ -20,11 +20,28 @@ Float = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Subject:
-    """A network with values of some biases by name, and what it is called in a figure."""
+    """A network with values of some biases by name, and what it is called in a figure.
 
-    label: str
+    The figure writes a bias as ``symbols`` has it in mathtext, the caption as ``names`` has it.
+    """
+
+    name: str
     network: Network
     biases: Mapping[str, float] = field(default_factory=dict)
+    symbols: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """What it is called on the figure."""
+        biases = [f"${self.symbols.get(name, name)} = {value:g}$" for name, value in self.biases.items()]
+        return ", ".join([self.name, *biases])
+
+    @property
+    def words(self) -> str:
+        """What it is called in the caption, names between backticks."""
+        biases = [f"`{self.names.get(name, name)}` = {value:g}" for name, value in self.biases.items()]
+        return ", ".join([self.name, *biases])
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from rnnsym.dynamics.result_plots import (
     name_places,
 )
 from rnnsym.dynamics.style import GREY, LineLabel
+from rnnsym.dynamics.type_sizes import type_factor
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,11 +53,11 @@ def review_figure(table: Path | None = None) -> Figure:
             labels = draw_losses(axes, groups, CELLS)
             draw_reference(axes, _ignorant(groups), "the majority's share, whatever is read", 0.98)
             axes.set_title(title)
-            axes.set_ylim(3e-4, 1.5)
+            axes.set_ylim(3e-4, 1.5 * type_factor() ** 3)
             name_lines(axes, labels)
         panels[0].set_ylabel("$L$, mean over the sequences")
 
-    return drawn(2, (9.4, 4.2), draw, f"{BANDS}", sharey=True)
+    return drawn(results, 2, (9.4, 4.2), draw, f"{BANDS}", sharey=True)
 
 
 def _ignorant(groups: Mapping[str, Sequence[Result]]) -> float:
@@ -80,8 +81,9 @@ def sunspot_figure(table: Path | None = None) -> Figure:
         panels[1].set_ylim(0, 36)
         panels[1].set_title("RMSE, in sunspot numbers")
 
-    return drawn(2, (9.4, 4.2), draw, f"one step ahead; trained on the years before {LAST_YEAR - HELD_YEARS + 1}, "
-                 f"{WINDOW} at a time; a dot a seed", width_ratios=(1.7, 1))
+    first = LAST_YEAR - HELD_YEARS + 1
+    words = f"one step ahead; trained on the years before {first}, {WINDOW} at a time; a dot a seed"
+    return drawn(results, 2, (9.4, 4.2), draw, words, width_ratios=(1.7, 1))
 
 
 def _draw_series(axes: Any, result: Result) -> None:
@@ -113,7 +115,8 @@ def digit_figure(table: Path | None = None) -> Figure:
         panels[0].set_ylabel("training loss")
         _draw_accuracies(panels[2], results, data)
 
-    return drawn(3, (12.4, 4.2), draw, f"$n = 32$, Adam, clipped to the norm 1; {BANDS}; at the right a dot a seed")
+    words = f"$n = 32$, Adam, clipped to the norm 1; {BANDS}; at the right a dot a seed"
+    return drawn(results, 3, (12.4, 4.2), draw, words)
 
 
 def _draw_accuracies(axes: Any, results: Results, data: Mapping[str, str]) -> None:
@@ -125,7 +128,7 @@ def _draw_accuracies(axes: Any, results: Results, data: Mapping[str, str]) -> No
     axes.annotate("row", (-0.2, 0.9), (-0.2, 0.76), ha="center")
     axes.annotate("pixel", (0.2, 0.7), (0.24, 0.62), ha="center")
     first = next(iter(results.values()))
-    draw_reference(axes, first.references["logistic regression"], "logistic regression", 0.98)
+    draw_reference(axes, first.references["logistic regression"], "logistic regression", 0.98, apart=6)
     draw_reference(axes, first.references["majority"], "the most frequent digit", 0.02, "left")
     name_places(axes, CELLS.values())
     axes.set_ylim(0, 1.08)
@@ -144,7 +147,8 @@ def character_figure(table: Path | None = None) -> Figure:
             labels = [_draw_bits(axes, cell, found, measure) for cell, found in groups.items()]
             references = next(iter(groups.values()))[0].references
             for order in ("unigram", "bigram"):
-                draw_reference(axes, references[measure.replace("bits", order)], f"{order} counts", 0.44, "center")
+                words = order if type_factor() > 1 else f"{order} counts"
+                draw_reference(axes, references[measure.replace("bits", order)], words, 0.48, "center")
             axes.set_xscale("log", base=2)
             updates = [one.run.updates for one in next(iter(groups.values()))]
             axes.set_xticks(updates, [str(one) for one in updates])
@@ -156,8 +160,9 @@ def character_figure(table: Path | None = None) -> Figure:
         panels[0].set_ylabel("bits a character")
         panels[0].text(56, CEILING - 0.1, "far above", va="center", color=CELLS["irnn"].colour)
 
-    return drawn(2, (9.4, 4.4), draw, f"one pass over the whole text; trained on {WINDOW} characters at a time, "
-                 "$n = 48$, Adam, clipped by value to 5", sharey=True)
+    words = (f"one pass over the whole text; trained on {WINDOW} characters at a time, $n = 48$, Adam, "
+             "clipped by value to 5")
+    return drawn(results, 2, (9.4, 4.4), draw, words, sharey=True)
 
 
 def _draw_bits(axes: Any, cell: str, results: Sequence[Result], measure: str) -> LineLabel:

@@ -60,13 +60,14 @@ class Data:
 
 @dataclass(frozen=True)
 class Source:
-    """One entry: ``load()`` returns the data, read once."""
+    """One entry: ``load()`` returns the data, read once; ``steps`` is T of the longest sequence that is learnt from."""
 
     name: str
     title: str
     origin: str
     loss: str
     topology: str
+    steps: int
     load: Callable[[], Data]
 
     def network(self, cell: Cell) -> Network:
@@ -197,28 +198,28 @@ def _lagged(name: str, lag: int) -> Data:
     return Data(lambda size, seed: entry.batches(lag, size, seed), entry.inputs, entry.outputs, judge, {"chance": 1.0})
 
 
-def _lag_source(name: str, lag: int) -> Source:
+def _lag_source(name: str, lag: int, steps: int) -> Source:
     entry = tasks[name]
     return Source(f"{name}-{lag}", f"{entry.title}, at lag {lag}", entry.source, entry.loss, entry.topology,
-                  lambda: _lagged(name, lag))
+                  steps, lambda: _lagged(name, lag))
 
 
 SONNETS = Path(__file__).parent / "texts" / "sonnets.txt"
 _digits_origin = "scikit-learn's load_digits: Alpaydin, Kaynak 1998, UCI, optical recognition of handwritten digits"
 _entries: Sequence[Source] = (
-    Source("reviews", "Three film reviews", "the lecture notes", "binary_cross_entropy", "many-to-one", _reviews),
+    Source("reviews", "Three film reviews", "the lecture notes", "binary_cross_entropy", "many-to-one", 4, _reviews),
     Source("three-bits", "A table of three bits", "the lecture notes, under long-term dependencies",
-           "binary_cross_entropy", "many-to-one", _three_bits),
+           "binary_cross_entropy", "many-to-one", 3, _three_bits),
     Source("sunspots", "Yearly sunspot numbers, 1700 to 2008", "statsmodels' datasets.sunspots (NOAA, public domain)",
-           "squared_error", "many-to-many", _sunspots),
+           "squared_error", "many-to-many", WINDOW, _sunspots),
     Source("digits-by-row", "Handwritten digits, a row of 8 pixels a step", _digits_origin, "softmax_cross_entropy",
-           "many-to-one", lambda: _digits(8)),
+           "many-to-one", 8, lambda: _digits(8)),
     Source("digits-by-pixel", "Handwritten digits, a pixel a step", _digits_origin, "softmax_cross_entropy",
-           "many-to-one", lambda: _digits(1)),
+           "many-to-one", 64, lambda: _digits(1)),
     Source("sonnets", "Seven sonnets, a character a step", "Shakespeare 1609, sonnets 18, 29, 30, 55, 73, 116, 130",
-           "softmax_cross_entropy", "many-to-many", lambda: characters_of(SONNETS)),
-    _lag_source("adding", 20),
-    _lag_source("first-bit", 20),
+           "softmax_cross_entropy", "many-to-many", WINDOW, lambda: characters_of(SONNETS)),
+    _lag_source("adding", 20, 20),
+    _lag_source("first-bit", 20, 21),
 )
 
 sources: Mapping[str, Source] = MappingProxyType({entry.name: entry for entry in _entries})

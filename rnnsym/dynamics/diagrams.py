@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnnsym.dynamics.captions import describe_scene
-from rnnsym.dynamics.style import FONT_POINTS, GREY, PALETTE, style
+from rnnsym.dynamics.letters import AUTHOR
+from rnnsym.dynamics.style import GREY, PALETTE, style
+from rnnsym.dynamics.type_sizes import FONT_POINTS, points
 from rnnsym.dynamics.unrolled_layout import Arrow, Node
 from rnnsym.dynamics.unrolled_parts import Parts
 from rnnsym.dynamics.unrolled_scene import MARGIN, Scene, control_height, scene_of
@@ -35,11 +37,13 @@ TITLE, BETWEEN = 22.0, 26.0  # the height of a title, and the room between diagr
 
 
 def unrolled_figure(
-    network: Network | None = None, steps: int | None = None, output_steps: int | None = None
+    network: Network | None = None, steps: int | None = None, output_steps: int | None = None,
+    notation: str = AUTHOR,
 ) -> Figure:
     """Return the unrolled diagram of a network (the simple one where None) as a figure of its own size.
 
-    Arguments and errors as for ``draw_unrolled``.
+    ``notation`` says whose letters are written; other arguments and errors as for ``draw_unrolled``, and
+    DerivationError for a notation that is unknown or prints two names alike.
 
     >>> figure = unrolled_figure(Network(cells["lstm"]), steps=2)
     >>> len(figure.axes)
@@ -48,11 +52,12 @@ def unrolled_figure(
     from matplotlib.figure import Figure
 
     chosen = network or Network(cells["simple"])
-    width, height = unrolled_size(chosen, steps, output_steps)
+    parts = Parts(chosen, steps, output_steps, notation)
     with style():
-        figure = Figure(figsize=(max(width / 72, LEAST_INCHES), max(height / 72, LEAST_INCHES)))
-        draw_unrolled(figure.add_axes((0, 0, 1, 1)), chosen, steps, output_steps)
-        figure.set_label(describe_scene(scene_of(Parts(chosen, steps, output_steps)), chosen))
+        scene = scene_of(parts)
+        figure = Figure(figsize=_inches(scene.width, scene.height))
+        add_scene(figure.add_axes((0, 0, 1, 1)), scene)
+    figure.set_label(describe_scene(scene, chosen, parts.style.name))
     return figure
 
 
@@ -107,16 +112,21 @@ def lay_gallery(
 
     if list(sizes) == [""]:
         (title, (width, height)), = sizes.items()
-        figure = Figure(figsize=(max(width / 72, LEAST_INCHES), max(height / 72, LEAST_INCHES)))
+        figure = Figure(figsize=_inches(width, height))
         return figure, {title: figure.add_axes((0, 0, 1, 1))}
     places, width, height = _lines(sizes, line)
-    figure, panels = Figure(figsize=(width / 72, height / 72)), {}
+    figure, panels = Figure(figsize=_inches(width, height)), {}
     for title, (x, y) in places.items():
         wide, high = sizes[title]
         panels[title] = figure.add_axes((x / width, y / height, wide / width, high / height))
         figure.text((x + MARGIN) / width, (y + high + MARGIN) / height, title, ha="left", va="bottom",
-                    fontsize=FONT_POINTS)
+                    fontsize=points())
     return figure, panels
+
+
+def _inches(width: float, height: float) -> tuple[float, float]:
+    """Return the size of the page for a diagram measured in points at the type of print."""
+    return max(points(width) / 72, LEAST_INCHES), max(points(height) / 72, LEAST_INCHES)
 
 
 def _lines(

@@ -1,7 +1,7 @@
-"""The styles of figures: one entry each, laid over a figure that is drawn in the style of print.
+"""The styles of figures: one entry each. Type is set while a figure is drawn; the rest is laid over it when it is.
 
-A style changes colours, lines and page, never a place: what stands apart in print stands apart in all of them. All
-of a figure's artists are gone through, so that none is left half in one style; nothing outside the figure changes.
+With larger type everything finds its place anew, so that nothing overlaps. Colours, lines and page are changed on all
+of a drawn figure's artists, so that none is left half in one style; nothing outside the figure changes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rnnsym.dynamics.style import PALETTE, known_figure
+from rnnsym.dynamics.type_sizes import PRINT, TypeSize, enlarged
 from rnnsym.errors import DataError
 from rnnsym.model.kinds import shown
 
@@ -25,6 +26,7 @@ BACKGROUND: Colour = (0.08, 0.10, 0.12)  # of dark slides
 _on_dark = dict(zip(PALETTE, (
     "#4FA8E0", "#9BD4F5", "#FFFFFF", "#F0B429", "#FF8A4C", "#3CCBA0", "#E29BC3"), strict=True))
 _in_grey = dict(zip(PALETTE, (0.30, 0.62, 0.0, 0.70, 0.45, 0.38, 0.55), strict=True))
+PROJECTED = TypeSize(1.4, 16 / 9)  # to be read from the last row
 NEUTRAL = 0.1  # colours less saturated than this are greys
 WORD_GREY = 0.45  # words are no lighter: a contrast of 4.5 on white
 LUMINANCE = (0.2126, 0.7152, 0.0722)  # of red, green and blue (ITU-R BT.709)
@@ -34,8 +36,8 @@ LUMINANCE = (0.2126, 0.7152, 0.0722)  # of red, green and blue (ITU-R BT.709)
 class FigureStyle:
     """One style: what becomes of each colour, and how lines and page change.
 
-    ``thicker`` multiplies the width of all lines, ``page`` is the ratio of width to height that the page is filled up
-    to, ``marked`` puts markers on curves that colour alone tells apart.
+    ``thicker`` multiplies the width of all lines, ``type_size`` says how large type is and the ratio of width to height
+    that the page is filled up to, ``marked`` puts markers on curves that colour alone tells apart.
     """
 
     name: str
@@ -44,7 +46,7 @@ class FigureStyle:
     word: Callable[[Colour], Colour] = lambda colour: colour
     ramp: tuple[float, float] | None = None  # the greys of a map of values that grey would not order
     thicker: float = 1.0
-    page: float | None = None
+    type_size: TypeSize = PRINT
     marked: bool = False
 
 
@@ -83,28 +85,51 @@ styles: Mapping[str, FigureStyle] = MappingProxyType({
     style.name: style
     for style in (
         FigureStyle("print", "Computer Modern on white, as in a paper"),
-        FigureStyle("slides", "a page of 16:9 and thick lines", thicker=1.5, page=16 / 9),
-        FigureStyle("dark", "slides with a dark background", _darkened, _darkened, thicker=1.5, page=16 / 9),
+        FigureStyle("slides", "a page of 16:9, large type and thick lines", thicker=1.5, type_size=PROJECTED),
+        FigureStyle("dark", "slides with a dark background", _darkened, _darkened, thicker=1.5,
+                    type_size=PROJECTED),
         FigureStyle("grey", "greys and markers alone, for a printer without colours", _greyed, _greyed_word,
                     ramp=(0.95, 0.35), marked=True),
     )
 })
 
 
+def draw_in(name: str, draw: Callable[[], Figure]) -> Figure:
+    """Return the figure that ``draw()`` draws, in a style of the table ``styles``, its type included.
+
+    Errors: DataError for a name that is not in the table; those of ``draw``.
+
+    >>> from rnnsym.dynamics import figures
+    >>> figure = draw_in("slides", lambda: figures["transient"].draw())
+    >>> figure.axes[0].title.get_fontsize()
+    16.8
+    """
+    size = _style(name).type_size
+    if not callable(draw):
+        raise DataError(f"draw: expected a function that draws a figure, but got {shown(draw)}")
+    with enlarged(size):
+        return restyle_figure(draw(), name)
+
+
 def restyle_figure(figure: Figure, name: str) -> Figure:
     """Lay a style of the table ``styles`` over a figure that is drawn and laid out; return the figure.
 
-    It is done once, to a figure of this package as it was drawn. Errors: DataError for a name that is not in the table.
+    It is done once, to a figure of this package as it was drawn; type keeps its size (see ``draw_in``). Errors:
+    DataError for a name that is not in the table.
     """
     known_figure(figure)
-    if not isinstance(name, str) or name not in styles:
-        raise DataError(f"style: expected one of {', '.join(styles)}, but got {shown(name)}")
-    style = styles[name]
+    style = _style(name)
     if style != styles["print"]:
         from rnnsym.dynamics.restyling import restyle
 
         restyle(figure, style)
     return figure
+
+
+def _style(name: str) -> FigureStyle:
+    if not isinstance(name, str) or name not in styles:
+        raise DataError(f"style: expected one of {', '.join(styles)}, but got {shown(name)}")
+    return styles[name]
 
 
 def place_in_palette(colour: Any) -> int | None:

@@ -11,7 +11,9 @@ import numpy as np
 from rnnsym.dynamics.captions import describe_routes
 from rnnsym.dynamics.diagrams import add_arrow, add_scene, lay_gallery, page_scale, refuse_no_gallery
 from rnnsym.dynamics.gradient_routes import Routes, followed_parameter, routes
-from rnnsym.dynamics.style import FONT_POINTS, PALETTE, style
+from rnnsym.dynamics.letters import AUTHOR
+from rnnsym.dynamics.style import PALETTE, style
+from rnnsym.dynamics.type_sizes import FONT_POINTS
 from rnnsym.dynamics.unrolled_layout import Arrow, Node
 from rnnsym.dynamics.unrolled_parts import IN_FULL, Parts
 from rnnsym.dynamics.unrolled_scene import CLEAR, MARGIN, Scene, scene_of
@@ -20,7 +22,6 @@ from rnnsym.errors import DataError
 from rnnsym.model.cells import cells
 from rnnsym.model.networks import Network
 from rnnsym.writing.latex import latex
-from rnnsym.writing.layout import lay_out, style_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +31,7 @@ COLOURS = tuple(PALETTE[place] for place in (4, 0, 5, 2, 6, 3))
 DASHES: tuple[Any, ...] = ("-", (0, (3.5, 1.2)), (0, (1.1, 1.1)), (0, (5, 1.2, 1.1, 1.2)), (0, (7, 1.5)), (0, (2, 2)))
 LANE = 3.6  # between the lines of two paths along one arrow, in points
 THICK = 1.7
+USE = 1.0  # the size of a use's name, of FONT_POINTS: its superscript is the smallest type of all
 SLACK = 1.5  # between a label's line of type and its ink
 FAINT = "#B4B4B4"  # the arrows of the network that no path goes back along
 STEPS = 3
@@ -39,23 +41,23 @@ SAMPLE = 22.0  # the length of a line in the legend
 
 
 def gradient_path_figure(
-    network: Network | None = None, steps: int | None = None, parameter: str | None = None
+    network: Network | None = None, steps: int | None = None, parameter: str | None = None, notation: str = AUTHOR
 ) -> Figure:
     """Σ_j ∂L/∂W^(j): the unrolled diagram, and on it the way back from each loss to each use of W at a step j.
 
     ``network`` is the simple one where None, ``steps`` 3 (1 where there is a single step), W the first recurrent weight
-    or, where there is none, the first parameter of a step. Errors: DataError for more than 6 steps, for a parameter
-    that no step uses, and as for ``draw_unrolled``.
+    or, where there is none, the first parameter of a step; ``notation`` says whose letters are written. Errors:
+    DataError for more than 6 steps, for a parameter that no step uses, and as for ``unrolled_figure``.
 
     >>> figure = gradient_path_figure(Network(cells["gru"]), steps=2)
     >>> [text.get_text() for text in figure.axes[0].texts if text.get_label() == "_use"]
     ['$W_{hr}^{(1)}$', '$W_{hr}^{(2)}$']
     """
-    return path_gallery({"": network or Network(cells["simple"])}, steps, parameter)
+    return path_gallery({"": network or Network(cells["simple"])}, steps, parameter, notation)
 
 
 def path_gallery(
-    networks: Mapping[str, Network], steps: int | None = None, parameter: str | None = None
+    networks: Mapping[str, Network], steps: int | None = None, parameter: str | None = None, notation: str = AUTHOR
 ) -> Figure:
     """Return the diagrams of several networks with the paths of each one's gradient, all at one scale, each titled.
 
@@ -63,27 +65,27 @@ def path_gallery(
     """
     refuse_no_gallery(networks)
     with style():
-        drawn = {title: _Diagram(network, steps, parameter) for title, network in networks.items()}
+        drawn = {title: _Diagram(network, steps, parameter, notation) for title, network in networks.items()}
         figure, panels = lay_gallery({title: one.size for title, one in drawn.items()}, LINE_POINTS)
         for title, axes in panels.items():
             drawn[title].draw(axes)
-    figure.set_label(" ".join(describe_routes(one.name, one.routes) for one in drawn.values()))
+    figure.set_label(" ".join(describe_routes(one.written, one.routes) for one in drawn.values()))
     return figure
 
 
 class _Diagram:
     """One network's scene and the routes of its gradient; everything is measured before it is drawn."""
 
-    def __init__(self, network: Network, steps: int | None, parameter: str | None) -> None:
+    def __init__(self, network: Network, steps: int | None, parameter: str | None, notation: str) -> None:
         chosen = STEPS if steps is None else steps
         if isinstance(chosen, int) and chosen > IN_FULL:
             raise DataError(f"steps: paths are told apart over at most {IN_FULL} steps, but it is {chosen}")
-        self.name = followed_parameter(network, parameter)
-        parts = Parts(network, chosen, None)
+        name = followed_parameter(network, parameter)
+        parts = Parts(network, chosen, None, notation)
         self.scene = scene_of(parts)
-        self.routes = routes(self.scene, self.name)
-        weight = next(p for p in network.parameters if p.name == self.name)
-        self.weight = latex(lay_out(weight, style_of(network)))
+        self.routes = routes(self.scene, name)
+        self.written = parts.style.name(name)
+        self.weight = latex(parts.style.spell(name))
 
     @property
     def size(self) -> tuple[float, float]:
@@ -139,8 +141,8 @@ class _Diagram:
                 axes.add_patch(FancyBboxPatch(
                     corner, node.width - 8, node.height - 8, "round,pad=4,rounding_size=4", facecolor="none", zorder=5,
                     edgecolor=colour, linestyle=dashes, linewidth=1.3 * THICK * scale, label="_frame"))
-            axes.text(node.x + 4, node.y - node.height / 2 - 9, f"${self._use(found.use)}$", ha="left", zorder=6,
-                      va="center", fontsize=0.72 * FONT_POINTS * scale, color=COLOURS[place], label="_use")
+            axes.text(node.x + 6, node.y - node.height / 2 - 10, f"${self._use(found.use)}$", ha="left", zorder=6,
+                      va="center", fontsize=USE * FONT_POINTS * scale, color=COLOURS[place], label="_use")
 
     def _use(self, step: int | str) -> str:
         weight = f"{{{self.weight}}}" if "^" in self.weight else self.weight  # two superscripts stand one after another

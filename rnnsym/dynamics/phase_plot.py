@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rnnsym.dynamics.own_captions import describe_phases
 from rnnsym.dynamics.phases import Phases, study_phases
-from rnnsym.dynamics.style import FONT_POINTS, GREY, PALETTE, LineLabel, freeze_layout, label_lines, style
+from rnnsym.dynamics.style import GREY, PALETTE, LineLabel, freeze_layout, label_lines, style
+from rnnsym.dynamics.type_sizes import page, points
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,15 +30,16 @@ def draw_phases(study: Phases) -> Figure:
     from matplotlib.figure import Figure
 
     with style():
-        figure = Figure(figsize=INCHES, layout="constrained")
+        figure = Figure(figsize=page(*INCHES), layout="constrained")
         left, right = figure.subplots(1, 2)
         _draw_map(figure, left, study)
         _draw_cuts(right, study)
         figure.supxlabel(
-            rf"$a_t = g\,\tanh(a_{{t-1}})\,W + x_t$, $n = {study.units}$, mean of {study.seeds} networks; "
-            "dashed: mean field", fontsize=FONT_POINTS)
+            rf"$a_t = g\,\tanh(a_{{t-1}})\,W + x_t$, $n = {study.units}$, $T = {study.steps}$, mean of {study.seeds} "
+            f"networks, seed {study.seed}; dashed: mean field", fontsize=points())
         _label_cuts(right, study)
         freeze_layout(figure)
+    figure.set_label(describe_phases(study))
     return figure
 
 

@@ -23,7 +23,10 @@ Float = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Phases:
-    """Rates over a grid, (gains, variances): measured, mean over ``seeds`` networks of ``units``, and predicted."""
+    """Rates over a grid, (gains, variances): measured, mean over ``seeds`` networks of ``units``, and predicted.
+
+    Measured is over T = ``steps`` without the ``first``, of networks drawn from ``seed``.
+    """
 
     gains: Float
     variances: Float
@@ -31,6 +34,9 @@ class Phases:
     predicted: Float
     units: int
     seeds: int
+    steps: int
+    first: int
+    seed: int
 
 
 def study_phases(gains: Any, variances: Any, *, units: int = 150, steps: int = 300, first: int = 100,
@@ -49,7 +55,7 @@ def study_phases(gains: Any, variances: Any, *, units: int = 150, steps: int = 3
     start = numbers.seed(seed)
     rates = [_rates(g, r, n, (steps, skipped), np.random.default_rng([start, one])) for one in range(count)]
     predicted = np.array([[mean_field(float(gain), float(added)).rate for added in r] for gain in g])
-    return Phases(g, r, np.mean(rates, axis=0), predicted, n, count)
+    return Phases(g, r, np.mean(rates, axis=0), predicted, n, count, steps, skipped, seed)
 
 
 def _rates(g: Float, r: Float, n: int, steps: tuple[int, int], random: np.random.Generator) -> Float:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnsym.dynamics.lessons import CELLS, LAGS, TABLE, Outcome, longest_lag, read_outcomes
+from rnnsym.dynamics.lessons import CELLS, LAGS, SEEDS, TABLE, Outcome, longest_lag, read_outcomes
+from rnnsym.dynamics.own_captions import describe_lags, describe_remedies
 from rnnsym.dynamics.remedies import STEPS, TASKS, UNITS, Decades, learners, read_starts, starts_beside
-from rnnsym.dynamics.style import FONT_POINTS, GREY, PALETTE, freeze_layout, style
+from rnnsym.dynamics.style import GREY, PALETTE, freeze_layout, style
 from rnnsym.dynamics.tasks import tasks
+from rnnsym.dynamics.type_sizes import page, points, type_factor
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +38,7 @@ def lag_figure(table: Path = TABLE) -> Figure:
     outcomes = tuple(read_outcomes(table).values())
     names = tuple(dict.fromkeys(one.lesson.task for one in outcomes))
     with style():
-        figure = Figure(figsize=(9.4, 3.6), layout="constrained")
+        figure = Figure(figsize=page(9.4, 3.6), layout="constrained")
         panels: Any = figure.subplots(1, len(names), sharey=True)
         for axes, name in zip(panels, names, strict=True):
             _draw_lags(axes, [one for one in outcomes if one.lesson.task == name])
@@ -45,8 +47,9 @@ def lag_figure(table: Path = TABLE) -> Figure:
         panels[0].set_yticks(range(len(CELLS)), [SHORT[cell] for cell in CELLS])
         panels[0].set_ylim(len(CELLS) - 0.5, -0.5)
         figure.supxlabel("filled: learnt, the loss is below half of what chance gives; hollow: not in 3000 updates;\n"
-                         "no dot: not tried; one row a seed", fontsize=FONT_POINTS)
+                         "no dot: not tried; one row a seed", fontsize=points())
         freeze_layout(figure)
+    figure.set_label(describe_lags([name.replace("$", "") for name in SHORT.values()], names, LAGS, SEEDS))
     return figure
 
 
@@ -83,22 +86,28 @@ def remedy_figure(table: Path = TABLE) -> Figure:
     starts, outcomes = read_starts(starts_beside(table)), tuple(read_outcomes(table).values())
     order = sorted(learners(), key=lambda name: -starts[name].middle)
     with style():
-        figure = Figure(figsize=(9.4, 5.6), layout="constrained")
-        panels: Any = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+        figure = Figure(figsize=page(9.4, 5.6), layout="constrained")
+        panels: Any = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2 * type_factor()))
         _draw_starts(panels[0], [starts[name] for name in order])
         for place, task in enumerate(TASKS):
             _draw_longest(panels[1], outcomes, task, order, place)
         panels[1].legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, handletextpad=0.2)
         _lag_axis(panels[1])
-        panels[1].set_xticks([LAGS[0] / 1.6, *LAGS], ["none", *(str(lag) for lag in LAGS)])
-        panels[1].set_xlim(LAGS[0] / 2, LAGS[-1] * 1.3)
+        panels[1].set_xticks([_no_lag(), *LAGS], ["none", *(str(lag) for lag in LAGS)])
+        panels[1].set_xlim(_no_lag() / 1.25, LAGS[-1] * 1.3)
         panels[1].set_xlabel("longest lag learnt, each seed")
         panels[0].set_yticks(range(len(order)), [NAMES[name] for name in order])
         panels[0].set_ylim(len(order) - 0.5, -0.5)
         figure.supxlabel(f"$n = {UNITS}$; along sequences of the adding task; median, and the middle 80% of 20 draws",
-                         fontsize=FONT_POINTS)
+                         fontsize=points())
         freeze_layout(figure)
+    figure.set_label(describe_remedies(len(order), STEPS, TASKS, SEEDS))
     return figure
+
+
+def _no_lag() -> float:
+    """Return where no lag stands, before the first, far enough for the words below."""
+    return LAGS[0] / 1.6 ** (1 + 3 * (type_factor() - 1))
 
 
 def _draw_starts(axes: Any, found: Sequence[Decades]) -> None:
@@ -119,7 +128,7 @@ def _draw_longest(axes: Any, outcomes: Sequence[Outcome], task: str, order: Sequ
         own = [one for one in outcomes if (one.lesson.task, one.lesson.cell) == (task, learner)]
         for number, seed in enumerate(sorted({one.lesson.seed for one in own})):
             lag = longest_lag([one for one in own if one.lesson.seed == seed], task, learner)
-            xs.append(lag or LAGS[0] / 1.6)
+            xs.append(lag or _no_lag())
             ys.append(row + 0.15 * (2 * place - 1) + 0.07 * (number - 1))
     label = f"{tasks[task].name}, {('above', 'below')[place]}"
     axes.plot(xs, ys, linestyle="none", marker=MARKS[place], markersize=5, color=PALETTE[(0, 4)[place]],

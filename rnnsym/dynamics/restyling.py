@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from rnnsym.dynamics.figure_styles import LUMINANCE, Colour, FigureStyle, place_in_palette
 from rnnsym.dynamics.style import MARKERS
+from rnnsym.dynamics.type_sizes import FONT_POINTS
 
 CURVE = 10  # a line of more points is a curve, fewer are marks and leaders
 SHADES = 256
@@ -32,8 +33,8 @@ def restyle(figure: Figure, style: FigureStyle) -> None:
             _restyle_artist(artist, style)
     for axes in figure.axes:
         _restyle_ticks(axes, style)
-    if style.page is not None:
-        _fill_page(figure, style.page)
+    if style.type_size.ratio is not None:
+        _fill_page(figure, style.type_size.ratio)
 
 
 def _with_parts(artist: Artist) -> list[Any]:
@@ -105,7 +106,8 @@ def _restyle_ticks(axes: Any, style: FigureStyle) -> None:
     """Change ticks that are made anew when the figure is drawn again, and the lines of axes in space."""
     for axis in (one for one in (axes.xaxis, axes.yaxis, getattr(axes, "zaxis", None)) if one is not None):
         black = style.paint((0.0, 0.0, 0.0))
-        axis.set_tick_params(which="both", color=black, labelcolor=style.word((0.0, 0.0, 0.0)))
+        size = max((label.get_fontsize() for label in axis.get_ticklabels()), default=FONT_POINTS - 1)
+        axis.set_tick_params(which="both", color=black, labelcolor=style.word((0.0, 0.0, 0.0)), labelsize=size)
         offset = axis.get_offset_text()
         offset.set_color(style.word((0.0, 0.0, 0.0)))
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsym.dynamics.experiments import Result
-from rnnsym.dynamics.style import FONT_POINTS, GREY, MARKERS, PALETTE, LineLabel, freeze_layout, label_lines, style
+from rnnsym.dynamics.experiments import Result, Run
+from rnnsym.dynamics.own_captions import describe_runs
+from rnnsym.dynamics.style import GREY, MARKERS, PALETTE, LineLabel, freeze_layout, label_lines, style
+from rnnsym.dynamics.type_sizes import page, points
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,16 +40,20 @@ CELLS: Mapping[str, Paint] = MappingProxyType({
 })
 
 
-def drawn(panels: int, inches: tuple[float, float], draw: Callable[[Any], None], words: str, **layout: Any) -> Figure:
-    """Return a figure of panels side by side in the one style, drawn by ``draw(axes)``, with words below."""
+def drawn(
+    results: Mapping[Run, Result], panels: int, inches: tuple[float, float], draw: Callable[[Any], None], words: str,
+    **layout: Any,
+) -> Figure:
+    """Return a figure of panels side by side in the one style, drawn by ``draw(axes)`` of results, with words below."""
     from matplotlib.figure import Figure
 
     with style():
-        figure = Figure(figsize=inches, layout="constrained")
+        figure = Figure(figsize=page(*inches), layout="constrained")
         axes: Any = figure.subplots(1, panels, **layout)
-        figure.supxlabel(words, fontsize=FONT_POINTS)
+        figure.supxlabel(words, fontsize=points())
         draw(axes)
         freeze_layout(figure)
+    figure.set_label(describe_runs(results))
     return figure
 
 
@@ -86,12 +92,12 @@ def draw_dots(axes: Any, place: float, values: Iterable[float], paint: Paint, ap
 
 
 def draw_reference(
-    axes: Any, value: float, text: str, x: float = 0.99, side: str = "right", *, above: bool = True
+    axes: Any, value: float, text: str, x: float = 0.99, side: str = "right", *, above: bool = True, apart: float = 2
 ) -> None:
-    """A dashed line across for what a simple rule reaches, with its name over the line."""
+    """A dashed line across for what a simple rule reaches, with its name ``apart`` points over the line, or below."""
     axes.axhline(value, color=GREY, linewidth=1.0, linestyle=(0, (4, 3)), zorder=0)
-    axes.annotate(text, (x, value), (0, 2 if above else -2), xycoords=("axes fraction", "data"),
-                  textcoords="offset points", ha=side, va="bottom" if above else "top", color=DARK)
+    axes.annotate(text, (x, value), (0, apart if above else -apart), xycoords=("axes fraction", "data"),
+                  textcoords="offset points", ha=side, va="bottom" if above else "top", color=DARK, label="_reference")
 
 
 def name_places(axes: Any, paints: Iterable[Paint]) -> None:

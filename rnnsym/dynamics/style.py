@@ -8,9 +8,10 @@ from __future__ import annotations
 import io
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnsym.dynamics.type_sizes import FONT, FONT_POINTS, fit_words, points
 from rnnsym.errors import OutputError
 from rnnsym.model.kinds import instance
 from rnnsym.model.whole_files import write_whole
@@ -31,28 +33,28 @@ PALETTE = ("#0072B2", "#56B4E9", "#000000", "#E69F00", "#D55E00", "#009E73", "#C
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # so that lines are told apart without colour too
 GREY = "#8A8A8A"
 
-FONT_POINTS = 12.0
+TOUCH = 1e-6  # in heights of the axes: lines that meet do not cross
 NEAR = 0.07  # how far from its line a label stands, in widths of the axes
 _settings: Mapping[str, Any] = MappingProxyType({
-    "font.family": "cmr10",  # Computer Modern, which Matplotlib ships; it has ASCII only
-    "font.size": FONT_POINTS,
+    "font.family": FONT,
     "mathtext.fontset": "cm",
     "axes.formatter.use_mathtext": True,
     "axes.unicode_minus": False,
-    "axes.titlesize": FONT_POINTS,
-    "axes.labelsize": FONT_POINTS,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.8,
     "lines.linewidth": 1.6,
     "lines.markersize": 4.5,
-    "xtick.labelsize": FONT_POINTS - 1,
-    "ytick.labelsize": FONT_POINTS - 1,
     "path.simplify": False,  # each point of a curve is a point of the file
     "svg.fonttype": "path",  # text as outlines: the same in every viewer
     "svg.hashsalt": "rnnsym",
     "pdf.fonttype": 42,
     "savefig.dpi": 150,
+})
+
+_sizes: Mapping[str, float] = MappingProxyType({
+    "font.size": FONT_POINTS, "axes.titlesize": FONT_POINTS, "axes.labelsize": FONT_POINTS,
+    "xtick.labelsize": FONT_POINTS - 1, "ytick.labelsize": FONT_POINTS - 1,
 })
 
 # What would write the hour or the version of a library into the file, by ending.
@@ -72,6 +74,7 @@ def style() -> Iterator[None]:
         matplotlib.rcdefaults()
         settings: Any = matplotlib.rcParams
         settings.update(_settings)
+        settings.update({name: points(size) for name, size in _sizes.items()})
         yield
 
 
@@ -119,6 +122,7 @@ def _quiet_fonts() -> Iterator[None]:
 
 def freeze_layout(figure: Figure) -> None:
     """Lay the figure out for the last time: each layout starts from the one before, and would shift the next file."""
+    fit_words(figure)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
 
@@ -141,11 +145,12 @@ def label_lines(axes: Axes, labels: Sequence[LineLabel], *, column: float, side:
     Call this when the limits are final.
     """
     figure: Any = axes.get_figure()
+    fit_words(figure)
     figure.draw_without_rendering()  # lays the axes out, so that their height is known
-    gap = 1.25 * FONT_POINTS / (figure.get_size_inches()[1] * 72 * axes.get_position().height)
+    gap = 1.25 * points() / (figure.get_size_inches()[1] * 72 * axes.get_position().height)
     to_axes = axes.transData + axes.transAxes.inverted()
     ends = [to_axes.transform((label.x, label.y)) for label in labels]
-    levels = spread([float(end[1]) for end in ends], gap, gap / 2, 1 - gap / 2)
+    levels = uncrossed(ends, spread([float(end[1]) for end in ends], gap, gap / 2, 1 - gap / 2), column)
     direction = 1 if side == "right" else -1
     for label, end, level in zip(labels, ends, levels, strict=True):
         far = abs(column - end[0]) > 2 * NEAR
@@ -153,6 +158,32 @@ def label_lines(axes: Axes, labels: Sequence[LineLabel], *, column: float, side:
                   linewidth=0.8, linestyle=":" if far else "-", transform=axes.transAxes, clip_on=False)
         axes.text(column, level, label.text, transform=axes.transAxes, va="center",
                   ha="left" if side == "right" else "right")
+
+
+def uncrossed(ends: Sequence[Any], levels: Iterable[float], column: float) -> list[float]:
+    """Exchange levels until no two lines, from each end to its level at ``column``, cross.
+
+    Of two that cross, the exchanged ones are shorter together (the triangle inequality), so this comes to an end.
+    """
+    found = [float(level) for level in levels]
+    while True:
+        pair = next((pair for pair in combinations(range(len(found)), 2) if _cross(ends, found, column, *pair)), None)
+        if pair is None:
+            return found
+        one, other = pair
+        found[one], found[other] = found[other], found[one]
+
+
+def _cross(
+    ends: Sequence[Any], levels: Sequence[float], column: float, one: int, other: int
+) -> bool:
+    """Whether two lines that end at one column cross: where the later of both begins, and there, they lie otherwise."""
+    first, last = sorted((one, other), key=lambda place: -abs(column - ends[place][0]))
+    (x0, y0), (x1, y1) = ends[first], ends[last]
+    if x0 == column:
+        return False
+    height = y0 + (levels[first] - y0) * (x1 - x0) / (column - x0)
+    return (height - y1) * (levels[first] - levels[last]) < -TOUCH**2
 
 
 def spread(positions: Sequence[float], gap: float, low: float = 0.0, high: float = 1.0) -> NDArray[np.float64]:

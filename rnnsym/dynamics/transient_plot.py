@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.dynamics.closed_forms import tanh_decay
+from rnnsym.dynamics.own_captions import describe_transient
 from rnnsym.dynamics.scans import log_product_norms
-from rnnsym.dynamics.style import FONT_POINTS, GREY, PALETTE, freeze_layout, style
+from rnnsym.dynamics.style import GREY, PALETTE, freeze_layout, style
+from rnnsym.dynamics.type_sizes import page, points, type_factor
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,13 +31,14 @@ def transient_figure() -> Figure:
     from matplotlib.figure import Figure
 
     with style():
-        figure = Figure(figsize=INCHES, layout="constrained")
+        figure = Figure(figsize=page(*INCHES), layout="constrained")
         panels: Any = figure.subplots(1, 2)
         _draw_growth(panels[0])
         _draw_power(panels[1])
         figure.supxlabel("both forget: the left one after it has grown, the right one more slowly than any exponential",
-                         fontsize=FONT_POINTS)
+                         fontsize=points())
         freeze_layout(figure)
+    figure.set_label(describe_transient(RADIUS, LAGS, LONGEST))
     return figure
 
 
@@ -75,7 +78,9 @@ def _draw_power(axes: Any) -> None:
     far = steps[steps >= 30]
     axes.loglog(far, 3.2 * slopes[-1] * (far / LONGEST) ** -1.5, color=GREY, linewidth=1.0)
     axes.text(1500, 3e-4, "slope $-3/2$", color="#5A5A5A", ha="left")
-    axes.text(0.9, 3e-4, "$\\partial h_T / \\partial h_0$ of\n$h_t = \\tanh(h_{t-1})$", color=PALETTE[4])
+    room = type_factor() ** 3  # before the first step, for the words
+    axes.set_xlim(0.63 / room, 1.6 * LONGEST)
+    axes.text(0.9 / room, 3e-4, "$\\partial h_T / \\partial h_0$ of\n$h_t = \\tanh(h_{t-1})$", color=PALETTE[4])
     axes.text(120, 2.5e-7, "$0.9^T$", color=PALETTE[0], ha="right")
     axes.set_ylim(1e-7, 2)
     axes.set_xlabel("number $T$ of steps, $h_0 = 1$")

@@ -12,6 +12,7 @@ from typing import Any
 
 from sympy import Integer
 
+from rnnsym.dynamics.letters import AUTHOR, letters
 from rnnsym.errors import DataError
 from rnnsym.model.cells import Cell, State
 from rnnsym.model.composition import Loop
@@ -85,10 +86,16 @@ class Edge:
 
 
 class Parts:
-    """The rows, axes and edges of a network over ``steps`` steps, and ``output_steps`` of a later loop's."""
+    """The rows, axes and edges of a network over ``steps`` steps, and ``output_steps`` of a later loop's.
 
-    def __init__(self, network: Network, steps: int | None, output_steps: int | None) -> None:
+    ``notation`` says in whose letters its quantities are written.
+    """
+
+    def __init__(
+        self, network: Network, steps: int | None, output_steps: int | None, notation: str = AUTHOR
+    ) -> None:
         self.network = known_network(network)
+        self.style = letters(self.network, notation)
         self.loops = network.loops
         self.rows = tuple(row for number in range(len(self.loops)) for row in _rows(network, number))
         self.axes = tuple(_axes(network, _counts(network, steps, output_steps)))

@@ -9,11 +9,11 @@ from typing import Any
 
 from sympy import Integer
 
-from rnnsym.dynamics.style import FONT_POINTS
+from rnnsym.dynamics.type_sizes import FONT_POINTS, width_of
 from rnnsym.dynamics.unrolled_parts import GAP, Edge, Parts, Place
 from rnnsym.model.expressions import Variable, t
 from rnnsym.writing.latex import latex
-from rnnsym.writing.layout import lay_out, style_of
+from rnnsym.writing.layout import lay_out
 from rnnsym.writing.numbers import scalar
 
 LINE = 18.0  # from one line of symbols with scripts to the next, in points
@@ -24,11 +24,7 @@ DOTS = r"$\cdots$"
 
 @cache
 def _width(text: str) -> float:
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.mathtext import MathTextParser
-
-    found = MathTextParser("path").parse(text, 72, FontProperties(family="cmr10", size=FONT_POINTS))
-    return float(found.width)
+    return width_of(text, FONT_POINTS)
 
 
 def extent(lines: tuple[str, ...]) -> tuple[float, float]:
@@ -47,7 +43,7 @@ class Texts:
 
     def __init__(self, parts: Parts) -> None:
         self.parts, self.network = parts, parts.network
-        self.style = style_of(parts.network)
+        self.style = parts.style
 
     def spelt(self, variable: Variable, step: Any = None) -> str:
         """Return a quantity at a step (None: without one) in mathtext."""

@@ -22,7 +22,8 @@ from rnnsym.dynamics.result_plots import (
     name_lines,
 )
 from rnnsym.dynamics.schedules import laws
-from rnnsym.dynamics.style import GREY, MARKERS, PALETTE, LineLabel
+from rnnsym.dynamics.style import GREY, MARKERS, PALETTE, LineLabel, spread
+from rnnsym.dynamics.type_sizes import points, type_factor
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,6 +42,7 @@ LAWS: Mapping[str, Paint] = MappingProxyType({
         ("constant", 2, "-"), ("steps", 0, (0, (5, 2))), ("exponential", 5, (0, (1, 1))),
         ("cosine", 4, (0, (5, 1, 1, 1))), ("warm-up", 6, (0, (3, 1))))})
 TOP = 0.94  # in heights of the axes: the line that counts the runs that diverged
+DIGITS = 1.3  # the width of two digits, in sizes of type
 SHIFTS = (-0.24, 0.0, 0.24)  # of the three ways to clip from the middle of a group
 
 
@@ -58,27 +60,40 @@ def clipping_figure(table: Path | None = None) -> Figure:
         _draw_courses(panels[0], [one for run, one in results.items() if run.radius == steepest])
         _draw_ends(panels[1], results)
 
-    return drawn(2, (9.4, 4.4), draw, r"adding, lag 20; simple, $n = 32$, descent with $\eta = 0.1$, "
-                 "clipped to the norm 1 or each entry to 0.1; five seeds")
+    wider = 1 + 0.6 * (type_factor() - 1)  # where the names of the ways to clip stand in one group's width
+    return drawn(results, 2, (9.4, 4.4), draw, r"adding, $T = 20$; simple, $n = 32$, descent with $\eta = 0.1$, "
+                 "clipped to the norm 1 or each entry to 0.1; seeds 0 to 4", width_ratios=(1, wider))
 
 
 def _draw_courses(axes: Any, results: Sequence[Result]) -> None:
     for one in results:
         paint = CLIPS[clip_of(one.run)]
-        if paint is CLIPS["value"]:
-            continue  # as by norm, over which it would lie
-        axes.loglog(ends(one), one.losses, color=paint.colour, linewidth=1.0, zorder=3)
-        if one.diverged:
-            axes.plot(one.updates, one.losses[-1], color=paint.colour, marker="X", markersize=7)
-            axes.annotate(str(one.updates), (one.updates, one.losses[-1]), (0, 6), textcoords="offset points",
-                          ha="center", fontsize=9, color=paint.colour)
-    axes.text(1.1, 3e3, "not clipped", color=CLIPS["none"].colour)
-    axes.text(60, 0.6, "clipped by norm", color=CLIPS["norm"].colour)
+        if paint is not CLIPS["value"]:  # as by norm, over which it would lie
+            axes.loglog(ends(one), one.losses, color=paint.colour, linewidth=1.0, zorder=3)
+    _count_updates(axes, [one for one in results if one.diverged])
+    axes.text(0.85, 3e4, "not clipped", color=CLIPS["none"].colour)
+    axes.text(1.1e3, 0.014, "clipped by norm", color=CLIPS["norm"].colour, ha="right")
     axes.set_ylim(1e-2, 1e8)
     axes.set_xlabel("update")
     axes.set_ylabel("training loss")
     axes.set_title(r"$\rho(W_h) = 2$ at the start")
     axes.minorticks_off()
+
+
+def _count_updates(axes: Any, diverged: Sequence[Result]) -> None:
+    """Write above the ends after how many updates they are, the numbers moved apart where they would touch."""
+    if not diverged:
+        return
+    top = max(one.losses[-1] for one in diverged)
+    low, high = np.log10(axes.get_xlim())
+    room = 0.3 * 72 * float(axes.get_figure().get_size_inches()[0])  # about the width of the axes
+    places = [(np.log10(one.updates) - low) / (high - low) for one in diverged]
+    for one, place in zip(diverged, spread(places, points(9) * DIGITS / room), strict=True):
+        colour = CLIPS[clip_of(one.run)].colour
+        axes.plot(one.updates, one.losses[-1], color=colour, marker="X", markersize=7)
+        axes.annotate(str(one.updates), (10 ** (low + place * (high - low)), top), (0, 6),
+                      textcoords="offset points", ha="center", fontsize=points(9), color=colour)
+    axes.set_xlim(10**low, 10**high)
 
 
 def _draw_ends(axes: Any, results: Results) -> None:
@@ -92,7 +107,7 @@ def _draw_ends(axes: Any, results: Results) -> None:
                 axes.text(place + shift, TOP, f"{len(own) - len(kept)} of {len(own)}", ha="center", va="center",
                           color=CLIPS[clip].colour, transform=axes.get_xaxis_transform())
     axes.text(0.02, TOP, "diverged:", va="center", color=DARK, transform=axes.transAxes)
-    draw_reference(axes, 1.0, "chance", 0.745, "center")
+    draw_reference(axes, 1.0, "chance", 1.01, "left")
     for edge in range(len(radii) - 1):
         axes.axvline(edge + 0.5, color=GREY, linewidth=0.6)
     axes.set_xticks(range(len(radii)), [f"{radius:g}" for radius in radii])
@@ -106,8 +121,8 @@ def _draw_ends(axes: Any, results: Results) -> None:
 
 def _name_clips(axes: Any) -> None:
     for height, paint in zip((0.80, 0.73, 0.66), CLIPS.values(), strict=True):
-        axes.plot(0.04, height, color=paint.colour, marker=paint.marker, markersize=5.5, transform=axes.transAxes)
-        axes.text(0.07, height, paint.text, color=paint.colour, va="center", transform=axes.transAxes)
+        axes.plot(0.02, height, color=paint.colour, marker=paint.marker, markersize=5.5, transform=axes.transAxes)
+        axes.text(0.045, height, paint.text, color=paint.colour, va="center", transform=axes.transAxes)
 
 
 def learning_rate_figure(table: Path | None = None) -> Figure:
@@ -133,8 +148,8 @@ def learning_rate_figure(table: Path | None = None) -> Figure:
         panels[1].set_ylabel("training loss")
         name_lines(panels[1], found)
 
-    return drawn(2, (10.0, 4.4), draw, "digits by row; simple, $n = 32$, 300 updates; right: median of 3 seeds, "
-                 "band: all of them")
+    return drawn(results, 2, (10.0, 4.4), draw, "digits by row, $T = 8$; simple, $n = 32$, 300 updates; left: seed 0; "
+                 "right: median of seeds 0 to 2, band: all of them")
 
 
 def _draw_rule(axes: Any, rule: str, results: Sequence[Result]) -> LineLabel:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsym.dynamics.style import FONT_POINTS, GREY, PALETTE, freeze_layout, style
+from rnnsym.dynamics.own_captions import describe_wall
+from rnnsym.dynamics.style import GREY, PALETTE, freeze_layout, style
+from rnnsym.dynamics.type_sizes import page, points, type_factor
 from rnnsym.dynamics.walls import Wall
 
 if TYPE_CHECKING:
@@ -33,13 +35,14 @@ def wall_figure() -> Figure:
     error, by_w, by_b = wall.error_and_gradient(w, b)
     paths = {PLAIN: wall.descend(*FOOT, RATE, UPDATES), CLIPPED: wall.descend(*FOOT, RATE, UPDATES, THRESHOLD)}
     with style():
-        figure = Figure(figsize=INCHES, layout="constrained")
+        figure = Figure(figsize=page(*INCHES), layout="constrained")
         surface: Any = figure.add_subplot(1, 2, 1, projection="3d")
         plane: Any = figure.add_subplot(1, 2, 2)
         _draw_surface(surface, wall, (w, b, error), paths)
         _draw_map(figure, plane, (w, b, np.log10(np.hypot(by_w, by_b))), paths)
         _explain(figure)
         freeze_layout(figure)
+    figure.set_label(describe_wall(wall, FOOT, RATE, UPDATES, THRESHOLD))
     return figure
 
 
@@ -53,8 +56,9 @@ def _draw_surface(axes: Any, wall: Wall, values: tuple[Float, Float, Float], pat
         seen = _inside(path)
         axes.plot(*seen.T, wall.error(*seen.T) + 0.004, color=colour, linewidth=1.4, marker="o", markersize=2.5,
                   zorder=10)
-    axes.set_xlabel("$w$")
-    axes.set_ylabel("$b$")
+    pad = 4.0 + 20 * (type_factor() - 1)  # off the numbers, which lie aslant
+    axes.set_xlabel("$w$", labelpad=pad)
+    axes.set_ylabel("$b$", labelpad=pad)
     axes.set_title(r"$E = (\sigma(x_{50}) - 0.7)^2$", y=1.0)
     axes.set_xticks([4.0, 4.2, 4.4, 4.6])
     axes.set_yticks([-2.4, -2.2, -2.0, -1.8])
@@ -69,14 +73,17 @@ def _inside(path: Float) -> Float:
 
 
 def _draw_map(figure: Figure, axes: Any, values: tuple[Float, Float, Float], paths: dict[str, Float]) -> None:
+    from matplotlib.ticker import FuncFormatter
+
     w, b, norm = values
     shown = axes.pcolormesh(w, b, norm, cmap="Greys", vmin=-2, vmax=2, shading="gouraud", rasterized=True)
-    bar = figure.colorbar(shown, ax=axes, ticks=[-2, -1, 0, 1, 2])
-    bar.ax.set_yticklabels([f"$10^{{{power}}}$" for power in range(-2, 3)])
+    bar = figure.colorbar(shown, ax=axes, ticks=[-2, -1, 0, 1, 2],
+                          format=FuncFormatter(lambda power, _: f"$10^{{{power:.0f}}}$"))
     bar.set_label(r"$\Vert \partial E / \partial (w, b) \Vert$")
     for colour, path in paths.items():
         axes.plot(*path.T, color=colour, linewidth=1.4, marker="o", markersize=3)
     axes.plot(*FOOT, marker="*", markersize=11, color="white", markeredgecolor="black", zorder=5)
+    axes.tick_params(pad=points(3.5))  # the first numbers of both axes meet in the corner
     axes.set_xlim(*WEIGHTS)
     axes.set_ylim(*BIASES)
     axes.text(4.475, -1.84, "without clipping", color=PLAIN, ha="right", va="center")
@@ -87,5 +94,5 @@ def _draw_map(figure: Figure, axes: Any, values: tuple[Float, Float, Float], pat
 
 def _explain(figure: Figure) -> None:
     figure.supxlabel(
-        rf"$x_t = w\,\sigma(x_{{t-1}}) + b$, $x_0 = 1/2$, 50 steps; from the star {UPDATES} steps of descent, "
-        rf"$\eta = {RATE:g}$, as it is and clipped to the norm {THRESHOLD:g}", fontsize=FONT_POINTS)
+        rf"$x_t = w\,\sigma(x_{{t-1}}) + b$, $x_0 = 1/2$, $T = 50$ steps; from the star {UPDATES} steps of descent, "
+        rf"$\eta = {RATE:g}$, as it is and clipped to the norm {THRESHOLD:g}", fontsize=points())

@@ -16,7 +16,7 @@ from rnnsym.writing.clashes import refuse_clashes
 from rnnsym.writing.derivation import Derivation, Section, Table
 from rnnsym.writing.roles import Role, parameter_roles, state_roles
 from rnnsym.writing.spelling import spell
-from rnnsym.writing.styles import Style
+from rnnsym.writing.styles import Style, style_of
 
 KEY = "names"  # of the section that says which name is printed how
 
@@ -66,16 +66,27 @@ def respelled(derivation: Derivation, name: str) -> Derivation:
 
     Errors: DerivationError for an unknown notation, and for two names that it would print alike.
     """
-    if not (isinstance(name, str) and name in notations):
-        raise DerivationError(f"there is no notation {name!r:.80}; known: {', '.join(notations)}")
-    graph = graph_of(derivation.network)
-    style = replace(derivation.style, names=notation_names(graph, notations[name]), notation=name)
-    refuse_clashes(graph, max(derivation.length or 0, derivation.output_length or 0), style)
+    lengths = derivation.length or 0, derivation.output_length or 0
+    style = style_in(derivation.network, name, max(lengths), derivation.style)
     kept = [section for section in derivation.sections if section.key != KEY]
     if name != "author":
         place = 1 if kept and kept[0].key == "notation" else 0
         kept.insert(place, names_section(derivation.network, notations[name], style))
     return replace(derivation, style=style, sections=tuple(kept))
+
+
+def style_in(network: Network, name: str, steps: int = 0, style: Style | None = None) -> Style:
+    """Return ``style``, or the network's own where None, with the letters of the notation ``name``.
+
+    Errors: DerivationError for an unknown notation, and for two names over ``steps`` steps that are printed alike.
+    """
+    if not (isinstance(name, str) and name in notations):
+        raise DerivationError(f"there is no notation {name!r:.80}; known: {', '.join(notations)}")
+    graph = graph_of(network)
+    own = style_of(network) if style is None else style
+    found = replace(own, names=notation_names(graph, notations[name]), notation=name)
+    refuse_clashes(graph, steps, found)
+    return found
 
 
 def notation_names(graph: StepGraph, notation: Notation) -> tuple[tuple[str, str], ...]:

@@ -49,17 +49,18 @@ def content(name: str) -> Content:
         sizes = sizes_for(network, corpus)
     derivation = derived_with_proof(network, steps, sizes, 0).respelled(NOTATIONS.get(name, "author"))
     report = rnnsym.check(network, max_examples=2, budget=1.0)
-    pictures, undrawn = _drawn(network) if name in DRAWN else ((), ("Not drawn: a figure, for a reason.",))
+    notation = NOTATIONS.get(name, "author")
+    pictures, undrawn = _drawn(network, notation) if name in DRAWN else ((), ("Not drawn: a figure, for a reason.",))
     reading = None if reason else Reading(corpus, Training(0.5, (0.7, 0.3, 0.1), (0.9, 0.1, 0.2)))
     remedies, unremedied = remedied(network, 0)
-    explorer = explored(network, 0) if name in DRAWN else ""
+    explorer = explored(network, 0, notation) if name in DRAWN else ""
     return Content(derivation, sizes, rnnsym.emit(network), report, pictures, undrawn, explorer, remedies, unremedied,
                    reading, reason)
 
 
-def _drawn(network: Network) -> tuple[tuple[Picture, ...], tuple[str, ...]]:
+def _drawn(network: Network, notation: str) -> tuple[tuple[Picture, ...], tuple[str, ...]]:
     with tempfile.TemporaryDirectory() as folder:
-        return draw_pictures(network, Path(folder, "figures"), 0, lambda done, total: None)
+        return draw_pictures(network, Path(folder, "figures"), 0, lambda done, total: None, notation)
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from command_runs import run
 
 from rnnsym import Network, cells
 from rnnsym.cli.drawing import MOST_JOBS, Order, draw_figures
+from rnnsym.cli.outputs import drawable_figures
 
 NAMES = ("unrolled", "gradient-paths", "transient")
 
@@ -66,6 +68,69 @@ def test_a_figure_with_nothing_to_show_is_passed_over_in_one_line_and_an_error_b
     assert (status, out) == (2, "")
     assert errors.startswith("rnnsym: error: the gradients in W_i, W_h")
     assert len(errors.splitlines()) == 1
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("unrolled", "--steps", "1"), "--steps: expected a whole number from 2, but got 1"),
+    (("--steps", "-4"), "--steps: expected a whole number from 2, but got -4"),
+    (("phases", "--steps", "50"), "the figure phases has no number of steps to choose: leave --steps 50 out"),
+    (("gradient-paths", "--steps", "7"), "the figure gradient-paths cannot be drawn: it follows 2 to 6 steps"),
+    (("gradient-products", "--steps", "1001"), "it follows 2 to 1000 steps, and --steps is 1001"),
+    (("unrolled", "--steps", "3", "--topology", "one-to-one"), "this network has a single step"),
+])
+def test_steps_that_a_figure_cannot_have_are_one_line(
+    arguments: tuple[str, ...], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    status, out, errors = run(["figures", *arguments, "-o", str(tmp_path)], capsys, monkeypatch)
+    assert (status, out) == (2, "")
+    assert len(errors.splitlines()) == 1
+    assert words in errors
+
+
+def test_steps_change_what_is_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, more in (("usual", ()), ("five", ("--steps", "5"))):
+        arguments = ["figures", "unrolled", "gradient-paths", *more, "-o", str(tmp_path / name)]
+        assert run(arguments, capsys, monkeypatch)[0] == 0
+    for figure in ("unrolled.svg", "gradient-paths.svg"):
+        usual, five = ((tmp_path / name / figure).read_text(encoding="utf-8") for name in ("usual", "five"))
+        assert "x_{5}" in five
+        assert "x_{5}" not in usual
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("phases", "--cell", "gru"), "the figure phases shows networks of its own: leave --cell gru out"),
+    (("unrolled", "wall", "--layers", "2"), "the figure wall shows networks of its own: leave --layers 2 out"),
+    (("lags", "--cell", "gru", "--loss", "huber"), "leave --cell gru --loss huber out"),
+    (("initial-spectra", "--topology", "one-to-one"), "leave --topology one-to-one out"),
+    (("unrolled", "--seed", "3"), "the figure unrolled is the same for every seed: leave --seed 3 out"),
+    (("transient", "--notation", "notes"), "the figure transient has no names of a network's equations: leave"),
+    (("--train", "--seed", "1"), "is the same for every seed: leave --seed 1 out"),
+    (("reviews", "--train", "--cell", "gru"), "the figure reviews shows networks of its own: leave --cell gru out"),
+    (("reviews", "--train", "--jobs", "2"), "networks train one after another; leave --jobs out"),
+])
+def test_an_option_that_a_named_figure_does_not_use_is_one_line(
+    arguments: tuple[str, ...], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    status, out, errors = run(["figures", *arguments, "-o", str(tmp_path / "figures")], capsys, monkeypatch)
+    assert (status, out) == (2, "")
+    assert len(errors.splitlines()) == 1
+    assert words in errors
+    assert not (tmp_path / "figures").exists()
+
+
+def test_the_list_says_what_is_drawn_without_names(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, out, _ = run(["figures", "--list"], capsys, monkeypatch)
+    assert status == 0
+    parts = [part.splitlines() for part in re.split("(?m)^(?=Of )", out) if part]
+    own, others = ([line.split()[0] for line in part[1:]] for part in parts)
+    assert own == drawable_figures(None, Network(cells["simple"]))
+    assert [*own, *others] == drawable_figures(None, Network(cells["simple"]), others=True)
+    assert "only where no network is chosen" in parts[1][0]
+    assert "(--steps, --notation, --seed)" in next(line for line in parts[0] if "gradient-products" in line)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -21,6 +21,8 @@ from rnnsym.dynamics.explorations import COUNT, RADII, USUAL_RADIUS, Exploration
 from rnnsym.dynamics.studies import Draws, study_products
 from rnnsym.errors import DataError
 from rnnsym.model.networks import Network
+from rnnsym.writing.layout import style_of
+from rnnsym.writing.notations import style_in
 
 CHROMIUM = shutil.which("chromium")
 HUNDREDTH = 0.005  # of a decade, to which the page's numbers are rounded
@@ -31,6 +33,11 @@ def simple() -> Exploration:
     return explore(Network(rnnsym.cells["simple"]), steps=30)
 
 
+def shown(found: Exploration, network: Network | None = None) -> str:
+    chosen = network or Network(rnnsym.cells["simple"])
+    return explorer(found, chosen, style_of(chosen))
+
+
 def data(page: str) -> Any:
     found = re.search(r'id="explorer-data">(.*?)</script>', page, re.DOTALL)
     assert found is not None
@@ -38,7 +45,7 @@ def data(page: str) -> Any:
 
 
 def test_the_page_holds_the_curves_of_the_study(simple: Exploration) -> None:
-    curves = data(explorer(simple))["curves"]
+    curves = data(shown(simple))["curves"]
     assert [curve["name"] for curve in curves] == ["tanh", "relu", "leaky_relu", "sigmoid", "linear"]
     own = study_products(Network(rnnsym.cells["simple"]), {"d": 5, "n": 16, "k": 1}, RADII,
                          Draws(0, count=COUNT, steps=30)).norms.middle / math.log(10)
@@ -51,14 +58,24 @@ def test_the_linear_network_grows_as_its_radius(simple: Exploration) -> None:
 
 
 def test_a_curve_and_its_words_are_there_without_a_script(simple: Exploration) -> None:
-    page = re.sub(r"<script.*?</script>", "", explorer(simple), flags=re.DOTALL)
+    page = re.sub(r"<script.*?</script>", "", shown(simple), flags=re.DOTALL)
     assert re.search(r'<path class="curve" d="M64\.0 [^"]{100,}"', page)
     assert "30 steps back, with ρ = 0.9 and tanh, the gradient is" in page
     assert "<form hidden" in page, "what does nothing without the script is not shown"
 
 
+def test_formulas_are_set_in_the_letters_of_a_notation(simple: Exploration) -> None:
+    network = Network(rnnsym.cells["simple"])
+    page = explorer(simple, network, style_in(network, "goodfellow"))
+    about = page.split("</style>")[1].split("<form")[0]
+    assert "<msub><mi>h</mi><mi>T</mi></msub>" in about
+    assert "<mi>ρ</mi>" in about
+    assert "of <math><mi>W</mi></math>" in about
+    assert not re.search("s<sub>|W_h|∂s", page)
+
+
 def test_nothing_is_asked_for_from_elsewhere(simple: Exploration) -> None:
-    page = explorer(simple)
+    page = shown(simple)
     assert "src=" not in page
     assert "href=" not in page
     assert "fetch" not in page
@@ -67,9 +84,10 @@ def test_nothing_is_asked_for_from_elsewhere(simple: Exploration) -> None:
 
 def test_a_cell_of_several_activations_has_its_own_curve_alone() -> None:
     cell = rnnsym.Cell.from_equations("several", "h = tanh(x @ W_x) + relu(h_prev @ W_h)")
-    found = explore(Network(cell, readout="yhat = sigmoid(h @ W_y)"), steps=5)
+    network = Network(cell, readout="yhat = sigmoid(h @ W_y)")
+    found = explore(network, steps=5)
     assert [curve.activation for curve in found.curves] == [""]
-    assert "<select" not in explorer(found)
+    assert "<select" not in shown(found, network)
 
 
 def test_a_network_that_cannot_be_followed_is_refused() -> None:
@@ -96,7 +114,7 @@ form.dispatchEvent(new Event("input"));
 def test_the_script_draws_what_python_draws(simple: Exploration, radius: int, activation: int, tmp_path: Path) -> None:
     move = MOVE.replace("RADIUS", str(radius)).replace("ACTIVATION", str(activation)).replace("LAGS", "30")
     page = tmp_path / "page.html"
-    page.write_text(f'<!DOCTYPE html><meta charset="utf-8">{explorer(simple)}{move}', encoding="utf-8")
+    page.write_text(f'<!DOCTYPE html><meta charset="utf-8">{shown(simple)}{move}', encoding="utf-8")
     command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000", "--dump-dom",
                f"file://{page}"]
     found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout

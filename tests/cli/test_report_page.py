@@ -111,6 +111,17 @@ def test_a_notation_spells_equations_tables_and_proof() -> None:
     assert "<mi>W</mi>" in lead or "<mi>U</mi>" in lead
 
 
+def test_a_notation_spells_the_figures_and_the_gradient_flow() -> None:
+    source = page("gru")
+    flow = source.split('<section id="flow"')[1].split("</section>")[0]
+    drawn = {picture.name: picture for picture in content("gru").pictures}
+    assert "`W_r`" in drawn["path-contributions"].words
+    assert "W_{r}" in drawn["path-contributions"].svg
+    assert "W_{hr}" not in flow
+    assert "W_hr" not in flow.replace('"W_hr"', "")
+    assert "<msub><mi>W</mi><mi>r</mi></msub>" in flow.split('<div id="explorer">')[1]
+
+
 def test_a_failed_check_leads_the_part_of_the_checks() -> None:
     found = content("single step")
     finding = Finding("W_h", "", "The gradient of W_h is <wrong> in one path.")

@@ -102,7 +102,7 @@ def test_the_options_compare_images_and_a_changed_one_fails(tmp_path: Path) -> N
 @pytest.mark.parametrize("look", [name for name in styles if name != "print"])
 @pytest.mark.parametrize("name", ["unrolled", "gradient-paths", "transient", "phases", "wall"])
 def test_a_figure_is_wholly_in_its_style(name: str, look: str, tmp_path: Path) -> None:
-    figure = restyle_figure(figures[name].draw(None, 0), look)
+    figure = figures[name].draw(style=look)
     with style():
         figure.savefig(tmp_path / "figure.png", dpi=DPI)
     pixels = np.asarray(Image.open(tmp_path / "figure.png").convert("RGB"), dtype=int)
@@ -120,7 +120,7 @@ def test_a_figure_is_wholly_in_its_style(name: str, look: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("name", ["transient", "gradient-paths"])
 def test_no_colour_of_print_is_left_in_the_dark(name: str, tmp_path: Path) -> None:
-    path = save_figure(restyle_figure(figures[name].draw(None, 0), "dark"), tmp_path / "dark.svg")
+    path = save_figure(figures[name].draw(style="dark"), tmp_path / "dark.svg")
     text = path.read_text(encoding="utf-8").lower()
     assert not [colour for colour in PALETTE if f": {colour.lower()}" in text]
     plain = save_figure(figures[name].draw(None, 0), tmp_path / "print.svg").read_text(encoding="utf-8").lower()

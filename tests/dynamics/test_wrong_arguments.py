@@ -107,6 +107,7 @@ def calls(folder: Path) -> dict[str, Call]:
         "path_gallery": {"networks": {"simple": SIMPLE}, "steps": 2, "parameter": None},
         "recurrent_weights": {"network": SIMPLE},
         "restyle_figure": {"figure": Figure(), "name": "dark"},
+        "draw_in": {"name": "dark", "draw": Figure},
         "save_figure": {"figure": Figure(), "path": folder / "a.png"},
         "spectral_radius": {"matrix": [[1.0]]},
         "step_jacobians": {**followed, "targets": None, "steps": None, "loop": 0},

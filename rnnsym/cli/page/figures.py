@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape
 
 from rnnsym.cli.page.content import Content, Picture
+from rnnsym.cli.page.formulas import caption_html
 from rnnsym.cli.page.inline_svg import inline_svg
 from rnnsym.writing.layout import Style, style_of
-from rnnsym.writing.pages import html_text
 
 # Figures that belong to a part of the page; all others stand in the part of the gradient flow.
 UNROLLED, PATHS = "unrolled", "gradient-paths"
@@ -25,5 +25,5 @@ def figure(picture: Picture, style: Style) -> str:
     drawing = inline_svg(picture.svg, name, picture.title, picture.words.replace("`", ""))
     link = f'<a href="figures/{picture.name}.svg">{picture.name}.svg</a>'
     return (f'<figure id="{name}"><div class="plate wide" role="group" tabindex="0" aria-label="{title}">{drawing}'
-            f"</div><figcaption><strong>{title}.</strong> {html_text(picture.words, style)} "
+            f"</div><figcaption><strong>{title}.</strong> {caption_html(picture.words, style)} "
             f'<span class="file">{link}</span></figcaption></figure>')

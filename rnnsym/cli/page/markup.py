@@ -22,11 +22,14 @@ def section(key: str, title: str, *parts: str, verdict: str = "") -> str:
 
 
 def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int] = ()) -> str:
-    """Return a table that scrolls on its own; ``rows`` are HTML, the columns ``numbers`` are set to the right."""
+    """Return a table that scrolls on its own; the columns ``numbers`` are set to the right.
+
+    ``header`` and ``rows`` are HTML, ``caption`` is text.
+    """
     def cell(tag: str, place: int, content: str, more: str = "") -> str:
         return f"<{tag}{more}{' class=number' if place in numbers else ''}>{content}</{tag}>"
 
-    head = "".join(cell("th", place, escape(word), ' scope="col"') for place, word in enumerate(header))
+    head = "".join(cell("th", place, word, ' scope="col"') for place, word in enumerate(header))
     body = "".join(f"<tr>{''.join(cell('td', place, one) for place, one in enumerate(line))}</tr>" for line in rows)
     name, kind = escape(caption), "names broad" if len(header) >= BROAD else "names"
     return (f'<div class="wide" role="group" tabindex="0" aria-label="Table: {name}"><table class="{kind}">'
