@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rnnsym.dynamics.captions import describe_routes
 from rnnsym.dynamics.diagrams import add_arrow, add_scene, lay_gallery, page_scale, refuse_no_gallery
-from rnnsym.dynamics.gradient_routes import Routes, followed_parameter, routes
+from rnnsym.dynamics.gradient_routes import followed_parameter, routes
 from rnnsym.dynamics.letters import AUTHOR
 from rnnsym.dynamics.style import PALETTE, style
 from rnnsym.dynamics.type_sizes import FONT_POINTS
 from rnnsym.dynamics.unrolled_layout import Arrow, Node
 from rnnsym.dynamics.unrolled_parts import IN_FULL, Parts
-from rnnsym.dynamics.unrolled_scene import CLEAR, MARGIN, Scene, scene_of
-from rnnsym.dynamics.unrolled_texts import extent
+from rnnsym.dynamics.unrolled_scene import CLEAR, MARGIN, Point, Scene, scene_of
+from rnnsym.dynamics.unrolled_texts import LINE, extent
 from rnnsym.errors import DataError
 from rnnsym.model.cells import cells
 from rnnsym.model.networks import Network
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Box = tuple[float, float, float, float]  # left, bottom, right, top
 COLOURS = tuple(PALETTE[place] for place in (4, 0, 5, 2, 6, 3))
 DASHES: tuple[Any, ...] = ("-", (0, (3.5, 1.2)), (0, (1.1, 1.1)), (0, (5, 1.2, 1.1, 1.2)), (0, (7, 1.5)), (0, (2, 2)))
 LANE = 3.6  # between the lines of two paths along one arrow, in points
 THICK = 1.7
-USE = 1.0  # the size of a use's name, of FONT_POINTS: its superscript is the smallest type of all
+USES = (1.0, 0.9, 0.8, 0.72)  # sizes of a use's name, of FONT_POINTS: its superscript is the smallest type of all
+ASIDE, BELOW = 6.0, 10.0  # from the middle of a box's foot to a use's name
 SLACK = 1.5  # between a label's line of type and its ink
 FAINT = "#B4B4B4"  # the arrows of the network that no path goes back along
 STEPS = 3
@@ -105,8 +108,7 @@ class _Diagram:
             users = self._users(number)
             for lane, place in enumerate(users):
                 self._draw_lane(axes, arrow, place, (lane - (len(users) - 1) / 2) * LANE, scale)
-        for place, one in enumerate(self.routes):
-            self._mark_uses(axes, scene, one, place, scale)
+        self._mark_uses(axes, replace(scene, nodes=nodes), scale)
         self._explain(axes, width / 2, scale)
 
     def _users(self, arrow: int) -> list[int]:
@@ -131,18 +133,41 @@ class _Diagram:
                   linewidth=THICK * scale, label=f"_path{self.routes[place].use}",
                   arrowstyle="-|>,head_length=3.6,head_width=1.7")
 
-    def _mark_uses(self, axes: Axes, scene: Scene, found: Routes, place: int, scale: float) -> None:
-        """Frame the boxes in which a path ends in its colour, and name the use of the weight beside their foot."""
+    def _mark_uses(self, axes: Axes, scene: Scene, scale: float) -> None:
+        """Frame the boxes in which paths end in their colours, and name the uses of the weight beside their feet."""
         from matplotlib.patches import FancyBboxPatch
 
-        for node in (one for one in scene.nodes if one.end in found.boxes):
+        ends = [(node, place) for place, found in enumerate(self.routes)
+                for node in scene.nodes if node.end in found.boxes]
+        size, side = self._room_for_uses(scene, ends)
+        for node, place in ends:
             corner = (node.x - node.width / 2 + 4, node.y - node.height / 2 + 4)
             for colour, dashes in (("white", "-"), (COLOURS[place], DASHES[place])):  # no box's edge between dashes
                 axes.add_patch(FancyBboxPatch(
                     corner, node.width - 8, node.height - 8, "round,pad=4,rounding_size=4", facecolor="none", zorder=5,
                     edgecolor=colour, linestyle=dashes, linewidth=1.3 * THICK * scale, label="_frame"))
-            axes.text(node.x + 6, node.y - node.height / 2 - 10, f"${self._use(found.use)}$", ha="left", zorder=6,
-                      va="center", fontsize=USE * FONT_POINTS * scale, color=COLOURS[place], label="_use")
+            axes.text(node.x + side * ASIDE, node.y - node.height / 2 - BELOW, f"${self._use(self.routes[place].use)}$",
+                      ha="left" if side > 0 else "right", va="center", fontsize=size * FONT_POINTS * scale, zorder=6,
+                      color=COLOURS[place], label="_use")
+
+    def _room_for_uses(self, scene: Scene, ends: list[tuple[Node, int]]) -> tuple[float, int]:
+        """Return the largest size, and the side of the arrows below boxes, at which the uses' names meet nothing."""
+        there = [_around(line) for arrow in scene.arrows if arrow.arc is None
+                 for line in zip(arrow.points, arrow.points[1:], strict=False)]
+        there += [(one.x - one.width / 2, one.y - one.height / 2 + CLEAR, one.x + one.width / 2,
+                   one.y + one.height / 2 - CLEAR) for one in scene.nodes if one.kind != "box"]
+        for size, side in ((size, side) for size in USES for side in (1, -1)):
+            names = [self._use_box(node, place, size, side) for node, place in ends]
+            meeting = any(_meet(name, other) for name in names for other in there)
+            if not meeting and not any(_meet(one, other) for one, other in combinations(names, 2)):
+                return size, side
+        return USES[-1], 1
+
+    def _use_box(self, node: Node, place: int, size: float, side: int) -> Box:
+        width, _ = extent((f"${self._use(self.routes[place].use)}$",))
+        left, right = sorted((node.x + side * (ASIDE - 1), node.x + side * (ASIDE + size * width + 1)))
+        y, half = node.y - node.height / 2 - BELOW, size * LINE / 2 - CLEAR
+        return left, y - half, right, y + half
 
     def _use(self, step: int | str) -> str:
         weight = f"{{{self.weight}}}" if "^" in self.weight else self.weight  # two superscripts stand one after another
@@ -176,6 +201,15 @@ class _Diagram:
     def _draw_sample(self, axes: Axes, sample: Arrow, place: int, scale: float) -> None:
         add_arrow(axes, sample, scale, color=COLOURS[place], linestyle=DASHES[place], linewidth=THICK * scale,
                   label="_sample", arrowstyle="-|>,head_length=3.6,head_width=1.7")
+
+
+def _around(line: tuple[Point, Point]) -> Box:
+    (x0, x1), (y0, y1) = (sorted(ends) for ends in zip(*line, strict=True))
+    return x0, y0, x1, y1
+
+
+def _meet(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _moved(scene: Scene, x: float, y: float) -> Scene:
