@@ -101,7 +101,7 @@ def draw_in(name: str, draw: Callable[[], Figure]) -> Figure:
 
     >>> from rnnsym.dynamics import gradient_path_figure
     >>> figure = draw_in("slides", lambda: gradient_path_figure(steps=2))
-    >>> figure.axes[0].texts[0].get_fontsize()
+    >>> round(figure.axes[0].texts[0].get_fontsize(), 1)
     16.8
     """
     with enlarged(_style(name).type_size):
