@@ -97,11 +97,12 @@ styles: Mapping[str, FigureStyle] = MappingProxyType({
 def draw_in(name: str, draw: Callable[[], Figure]) -> Figure:
     """Return the figure that ``draw()`` draws, in a style of the table ``styles``, its type included.
 
-    Errors: DataError for a name that is not in the table; those of ``draw``.
+    ``draw`` sets no style itself, as an entry's own ``draw`` would. Errors: DataError for a name that is not in the
+    table; those of ``draw``.
 
-    >>> from rnnsym.dynamics import figures
-    >>> figure = draw_in("slides", lambda: figures["transient"].draw())
-    >>> figure.axes[0].title.get_fontsize()
+    >>> from rnnsym.dynamics import gradient_path_figure
+    >>> figure = draw_in("slides", lambda: gradient_path_figure(steps=2))
+    >>> round(figure.axes[0].texts[0].get_fontsize(), 1)
     16.8
     """
     size = _style(name).type_size
