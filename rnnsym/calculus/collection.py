@@ -1,6 +1,7 @@
 """Sums as one would write them by hand: a factor of all terms once, the diagonals before one matrix together.
 
-−δ ⊙ n + δ ⊙ h is δ ⊙ (h − n), and diag(u) Wᵀ + diag(v) Wᵀ is diag(u + v) Wᵀ. The value stays; no other law is used.
+−δ ⊙ n + δ ⊙ h is δ ⊙ (h − n), diag(u) Wᵀ + diag(v) Wᵀ is diag(u + v) Wᵀ, and a fraction of fractions (a/u)/u is a/u².
+The value stays; no other law is used.
 """
 
 from __future__ import annotations
@@ -10,31 +11,26 @@ from dataclasses import dataclass
 from rnnsym.model.expressions import (
     ONE,
     Diagonal,
-    Elementwise,
     Expression,
     Hadamard,
     MatrixProduct,
     Negative,
     Numeral,
     OrderedSum,
-    Transposed,
+    Power,
+    Quotient,
     add,
     multiply,
     negate,
 )
 
-OPENED = (OrderedSum, Negative, Hadamard, MatrixProduct, Diagonal, Transposed, Elementwise)
-
 
 def collected(expression: Expression) -> Expression:
-    """Return an expression of the same value in which each sum is written with its common factors in front.
-
-    What else there is besides sums and products, a selection, a sum over steps, is left as it stands.
-    """
-    if not isinstance(expression, OPENED) or not expression.args:
-        return expression
+    """Return an expression of the same value in which each sum is written with its common factors in front."""
     parts = [collected(part) if isinstance(part, Expression) else part for part in expression.args]
     whole = expression if tuple(parts) == expression.args else _rebuilt(expression, parts)
+    if isinstance(whole, Quotient):
+        return _single_fraction(whole)
     return _factored(_joined_diagonals(whole)) if isinstance(whole, OrderedSum) else whole
 
 
@@ -42,6 +38,33 @@ def _rebuilt(expression: Expression, parts: list[Expression]) -> Expression:
     if isinstance(expression, OrderedSum):
         return add(*parts)
     return multiply(*parts) if isinstance(expression, Hadamard) else expression.func(*parts)
+
+
+def _single_fraction(whole: Quotient) -> Expression:
+    """A fraction over one line: (a/b)/c is a/(b c)."""
+    above, below, negative = whole.args[0], [whole.args[1]], False
+    while isinstance(bare := above.args[0] if isinstance(above, Negative) else above, Quotient):
+        negative ^= bare is not above
+        above, below = bare.args[0], [bare.args[1], *below]
+    if len(below) == 1:
+        return whole
+    found = Quotient(above, _with_powers(below))
+    return negate(found) if negative else found
+
+
+def _with_powers(denominators: list[Expression]) -> Expression:
+    """A product with its numerals in front, and with equal factors as a power."""
+    flat = [part for one in denominators for part in (one.args if isinstance(one, Hadamard) else (one,))]
+    counts: dict[Expression, int] = {}
+    for factor in flat:
+        base, exponent = (factor.base, int(factor.exponent)) if _is_whole_power(factor) else (factor, 1)
+        counts[base] = counts.get(base, 0) + exponent
+    powers = [base if count == 1 else Power(base, count) for base, count in counts.items()]
+    return multiply(*sorted(powers, key=lambda one: not isinstance(one, Numeral)))
+
+
+def _is_whole_power(factor: Expression) -> bool:
+    return isinstance(factor, Power) and factor.exponent.is_Integer and factor.exponent > 0
 
 
 @dataclass(frozen=True)

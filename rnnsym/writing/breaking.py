@@ -119,14 +119,19 @@ class Breaker:
         return self.apart and len(split(body, sums_only=True)) > 1
 
     def _labelled(self, sign: tuple[Box, ...], brace: bx.Brace) -> None:
-        """A labelled sum that is broken inside has its label behind its first line."""
-        label = words(f"   (from here on: {brace.label.removeprefix('from ')})")
+        """A labelled sum that is broken inside has its label behind its last line, which says of how many it tells."""
+        before = len(self.done)
         for place, piece in enumerate(split(row(*sign, brace.body), sums_only=True)):
             if place:
                 self._new_line(1)
-            tail = 0.0 if place else self.measure(label)
-            self._put(Piece(piece.fresh, piece.fresh), 1, tail, first=True)
-            self.parts += [] if place else [label]
+            self._put(Piece(piece.fresh, piece.fresh), 1, 0.0, first=True)
+        lines = len(self.done) - before + 1
+        label = words(f"   ({brace.label})" if lines == 1 else f"   (these {lines} lines: {brace.label})")
+        if self._fits(label, 0.0):
+            self.parts.append(label)
+        else:
+            self._new_line(1)
+            self.parts.append(label)
 
     def _opened(self, box: Box, level: int, tail: float) -> None:
         """Break inside the brackets of what cannot be parted otherwise."""

@@ -103,7 +103,7 @@ def _hadamard(node: ex.Hadamard, style: Style) -> Box:
     for before, factor in zip((None, *node.args), node.args, strict=False):
         if before is not None and before.shape and factor.shape:
             parts.append(bx.HADAMARD)
-        elif before is not None and isinstance(factor, ex.Numeral):
+        elif before is not None and (isinstance(factor, ex.Numeral) or _has_word(before, factor, style)):
             parts.append(bx.DOT)
         parts.append(_inner(factor, style, POSTFIX))
     return row(*parts)
@@ -122,7 +122,21 @@ def _product(node: ex.MatrixProduct, style: Style) -> Box:
         return bx.Fence(join([lay_out(node.left, style), lay_out(node.right, style)], bx.COMMA), "⟨", "⟩")
     if style.convention == "column" and _is_row(node):
         return row(_transposed(node.left, style), _factor(node.right, style))
-    return row(_factor(node.left, style), _factor(node.right, style))
+    dot = (bx.DOT,) if _has_word(node.left, node.right, style) else ()
+    return row(_factor(node.left, style), *dot, _factor(node.right, style))
+
+
+def _has_word(left: ex.Expression, right: ex.Expression, style: Style) -> bool:
+    """Whether one of two factors is a name of several letters, which would run into the other: eps · h."""
+    return _is_word(left, style) or _is_word(right, style)
+
+
+def _is_word(node: ex.Expression, style: Style) -> bool:
+    if not isinstance(node, ex.Named | ex.Constant):
+        return False
+    box = lay_out(node, style)
+    sign = box.base if isinstance(box, bx.Script) else box
+    return isinstance(sign, bx.Glyph) and len(sign.unicode) > 1
 
 
 def _is_row(node: ex.Expression) -> bool:

@@ -77,13 +77,17 @@ def _beside(equation: Equation) -> list[str]:
     heads = [" " * (step * line.indent) + plain(line.box).strip() for line in equation.before]
     right = f"{plain(row(equation.relation)).strip()} {plain(first.box).strip()}"
     pad = hang + (step if equation.below else len(heads[0]))
-    later = [" " * (pad + step * line.indent) + _going_on(plain(line.box).strip()) for line in rest]
+    note = len(f"{MARGIN}({equation.condition})") if equation.condition and equation.beside else 0
+    later = [_going_on(" " * (pad + step * line.indent) + plain(line.box).strip(), note) for line in rest]
     return [*heads, " " * step + right, *later] if equation.below else [f"{heads[0]} {right}", *later]
 
 
-def _going_on(line: str) -> str:
-    """A line that goes on with a term has its minus set as between two terms; −1 may begin a branch of a selection."""
-    return re.sub(r"^−(?!\d)", "− ", line)
+def _going_on(line: str, note: int) -> str:
+    """A line that goes on with a term has its minus set as between two terms, where there is room for the blank.
+
+    ``note`` is what may follow it. A number may begin a branch of a selection: its minus stays close.
+    """
+    return re.sub(r"^( *−)(?!\d)", r"\1 ", line) if len(line) + note < TERMINAL.room else line
 
 
 def _table(table: Table, style: Style) -> list[str]:

@@ -39,6 +39,14 @@ AS_BY_HAND = {
     "inside a product": (
         ex.MatrixProduct(ex.add(times(a, b), times(a, c)), U), ex.MatrixProduct(times(a, ex.add(b, c)), U)),
 }
+e = ex.Variable("e", (), ex.t)
+AS_BY_HAND |= {
+    "a fraction of fractions": (ex.Quotient(ex.Quotient(a, e), e), ex.Quotient(a, ex.Power(e, 2))),
+    "a sign within": (
+        ex.Quotient(ex.negate(ex.Quotient(a, b)), times(c, ex.Numeral(2))),
+        ex.negate(ex.Quotient(a, times(ex.Numeral(2), b, c)))),
+    "powers": (ex.Quotient(ex.Quotient(a, ex.Power(e, 2)), times(e, d)), ex.Quotient(a, times(ex.Power(e, 3), d))),
+}
 LEFT_ALONE = {
     "no factor of all": ex.add(times(a, b), times(c, d)),
     "a factor of some": ex.add(times(a, b), times(a, c), d),

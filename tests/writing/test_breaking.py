@@ -66,7 +66,7 @@ def test_a_line_breaks_at_its_loosest_sign(expression: ex.Expression, room: floa
 
 def test_a_labelled_sum_says_where_its_label_begins() -> None:
     total = ex.add(Labelled(a, "short"), Labelled(b - c, "long"))
-    assert lines(total, 60, apart=True) == ["a_t   (short)", "  + b_t   (from here on: long)", "  −c_t"]
+    assert lines(total, 60, apart=True) == ["a_t   (short)", "  + b_t", "  −c_t   (these 2 lines: long)"]
     assert lines(total, 30) == ["a_t   (short)", "  + b_t − c_t   (long)"]
 
 
