@@ -49,7 +49,7 @@ ONE_STATE = {
     "h = x @ W - h_prev @ U.T": "σ_max(U)",
     "h = x @ W + h_prev @ (U - U.T)": "σ_max(U − Uᵀ)",
     "h = x @ W + h_prev @ U @ V": "σ_max(Vᵀ Uᵀ)",
-    "dt = 0.25\nh = (1 - dt) * h_prev + dt * tanh(x @ W + h_prev @ U)": "3/4 + dt γ_tanh σ_max(U)",
+    "dt = 0.25\nh = (1 - dt) * h_prev + dt * tanh(x @ W + h_prev @ U)": "3/4 + dt · γ_tanh σ_max(U)",
     "h = tanh(x @ W + u * h_prev)": "γ_tanh ‖u‖_{∞}",
     "z = sigmoid(x @ W)\nh = z * h_prev + (1 - z) * (x @ V)": "1",
     "h = exp(x @ W + h_prev @ U)": "‖h_t‖_{∞} σ_max(U)",
