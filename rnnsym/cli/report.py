@@ -20,7 +20,7 @@ from rnnsym.cli.pictures import draw_pictures
 from rnnsym.cli.progress import Advance, progress_bar
 from rnnsym.cli.streams import complain
 from rnnsym.cli.typesetting import installed, typeset
-from rnnsym.errors import OutputError
+from rnnsym.errors import NotFiniteError, OutputError
 from rnnsym.evidence.property_tests import property_test
 from rnnsym.evidence.reports import Report
 from rnnsym.model.networks import Network
@@ -167,14 +167,17 @@ def _train(run: CompiledNetwork, corpus: Corpus, sizes: dict[str, int], seed: in
     shapes = run.network.shapes(**sizes)
     parameters = {name: random.normal(0.0, 0.5, size=shape) for name, shape in shapes.items()}
     arguments = arguments_for(run.network, corpus)
-    losses = []
-    for step in range(DESCENT_STEPS):
-        loss, slopes = run.value_and_grad(parameters, **arguments)
-        losses.append(loss)
-        parameters = {name: value - LEARNING_RATE * slopes[name] for name, value in parameters.items()}
-        advance(step + 1, DESCENT_STEPS)
-    losses.append(run.loss(parameters, **arguments))
-    outputs = run.predict(parameters, arguments["inputs"], lengths=arguments["lengths"])  # of class 1 where it is last
+    losses: list[float] = []
+    try:
+        for step in range(DESCENT_STEPS):
+            loss, slopes = run.value_and_grad(parameters, **arguments)
+            losses.append(loss)
+            parameters = {name: value - LEARNING_RATE * slopes[name] for name, value in parameters.items()}
+            advance(step + 1, DESCENT_STEPS)
+        losses.append(run.loss(parameters, **arguments))
+        outputs = run.predict(parameters, arguments["inputs"], lengths=arguments["lengths"])  # of class 1, if last
+    except NotFiniteError:
+        return Training(LEARNING_RATE, tuple(losses), ())
     return Training(LEARNING_RATE, tuple(losses), tuple(float(output) for output in outputs[:, -1]))
 
 

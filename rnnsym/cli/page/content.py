@@ -11,7 +11,10 @@ from rnnsym.writing.derivation import Derivation
 
 @dataclass(frozen=True)
 class Training:
-    """Gradient descent on the corpus: the loss before each step and after the last, and the final outputs."""
+    """Gradient descent on the corpus: the loss before each step and after the last, and the final outputs.
+
+    There are no ``outputs`` where a step led to a loss that is not finite: the losses end before it.
+    """
 
     learning_rate: float
     losses: tuple[float, ...]

@@ -30,11 +30,11 @@ def _vocabulary(reading: Reading) -> str:
 
 
 def _texts(reading: Reading) -> str:
-    corpus, outputs = reading.corpus, reading.training.outputs
-    vocabulary = corpus.vocabulary
+    corpus, vocabulary = reading.corpus, reading.corpus.vocabulary
+    outputs = [f"{output:.3f}" for output in reading.training.outputs] or ["none"] * len(corpus.texts)
     rows = [
         (escape(text), f"{label:g}", " ".join(map(str, vocabulary.encode(text))),
-         " × ".join(map(str, vocabulary.one_hot(text).shape)), f"{output:.3f}")
+         " × ".join(map(str, vocabulary.one_hot(text).shape)), output)
         for text, label, output in list(zip(corpus.texts, corpus.labels, outputs, strict=True))[:MOST_TEXTS]
     ]
     left = len(corpus.texts) - MOST_TEXTS
@@ -45,6 +45,9 @@ def _texts(reading: Reading) -> str:
 
 def _descent(training: Training) -> str:
     losses = training.losses
+    if not training.outputs:
+        return (f"<p>Gradient descent with η = {training.learning_rate:g} from weights drawn at random ends after "
+                f"{counted(len(losses), 'step')}: the loss is no finite number any more.</p>")
     words = (f"{counted(len(losses) - 1, 'step')} of gradient descent with η = {training.learning_rate:g} take the "
              f"loss from {losses[0]:.4f} to {losses[-1]:.4f}.")
     return f'<figure id="training">{_curve(losses, words)}<figcaption>{words}</figcaption></figure>'
