@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from rnnsym.calculus.unrolling import readout_in_place
+from rnnsym.cli.streams import complain
 from rnnsym.errors import OutputError, RnnsymError
 from rnnsym.model.cell_table import entries
 from rnnsym.model.cells import cells
 from rnnsym.model.networks import Network
+from rnnsym.model.remarks import remarks
 from rnnsym.writing.derivation import Derivation
 from rnnsym.writing.latex import latex
 from rnnsym.writing.layout import lay_out, style_of
@@ -39,7 +41,10 @@ def chosen_network(
         if value is not None:
             both = f"{option} {value} and --network {network}"
             raise RnnsymError(f"{both}: a built-in cell or a file, not both; leave one out")
-    return Network.from_file(network)
+    found = Network.from_file(network)
+    for sentence in remarks(found):
+        complain("note", f"{network}: {sentence}")
+    return found
 
 
 def steps_of(network: Network, asked: int | None) -> int:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from sympy import Rational, S
 
+from rnnsym.model.other_notations import lag_otherwise, name_otherwise
 from rnnsym.model.sources import MAX_DIGITS, Place, SourceText, fail, reserved_by_python
 from rnnsym.model.statements import Annotation, Assignment, Node, Statements
 from rnnsym.model.vocabulary import MAX_NAME, arities, largest_arities, unknown_function
@@ -64,7 +65,9 @@ class _Reader:
         if not isinstance(tree, ast.Assign):
             fail(f"`{place.source}` is not an assignment: a line reads `name = expression`", place)
         if len(tree.targets) != 1 or not isinstance(tree.targets[0], ast.Name):
-            fail(f"`{place.source}` must assign to exactly one simple name", place)
+            stepped = isinstance(tree.targets[0], ast.Subscript)
+            remedy = ": steps are not written, `h` is that of this step, `h_prev` the one before" if stepped else ""
+            fail(f"`{place.source}` must assign to exactly one simple name{remedy}", place)
         return Assignment(self.name(tree.targets[0]), self.node(tree.value, 1), place)
 
     def annotation(self, tree: ast.AnnAssign, place: Place) -> Annotation:
@@ -105,7 +108,8 @@ class _Reader:
         place = self.source.place(tree)
         written = self.source.exact(tree)
         if not NAME.fullmatch(written):  # Python itself would fold `ℎ` into `h`
-            fail(f"the name `{place.source}` must be an ASCII letter followed by letters, digits and _", place)
+            fail(f"the name `{place.source}` must be an ASCII letter followed by letters, digits and _"
+                 f"{name_otherwise(written)}", place)
         if len(written) > MAX_NAME:
             fail(f"the name `{place.source}` has {len(written)} characters; at most {MAX_NAME} are read", place)
         self.names.add(written)
@@ -189,8 +193,8 @@ class _Reader:
         written = self.source.exact(tree.slice)
         if not re.fullmatch("[0-9]{1,9}", written) or not 1 <= int(written) <= MAX_LAG:
             index = self.source.place(tree.slice)
-            fail(f"`{place.source}`: the steps back are a whole number from 1 to {MAX_LAG}: write `{base.name}[2]`",
-                 index)
+            fail(f"`{place.source}`: the steps back are a whole number from 1 to {MAX_LAG}"
+                 f"{lag_otherwise(base.name, written)}", index)
         return replace(base, place=place, value=Rational(written))
 
     def call(self, tree: ast.Call, place: Place, depth: int) -> Node:

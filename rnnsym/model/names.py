@@ -175,6 +175,9 @@ class _Resolver:
         if base in self.constants:
             fail(f"`{base}` is a constant, the same at every step: write `{base}`", place)
         if base not in self.order:
+            stem = base.removesuffix(PREVIOUS)
+            if stem in self.order:
+                fail(f"`{name}`: `{stem}` of two steps before is written `{stem}{PREVIOUS}[2]`", place)
             fail(f"`{name}`: no line assigns `{base}`; {self._choices()}", place)
         return "previous"
 

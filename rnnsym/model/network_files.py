@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 from rnnsym.errors import EquationError, NetworkError, RnnsymError
 from rnnsym.model.cells import Cell, cells
 from rnnsym.model.composition import MOST_LAYERS
+from rnnsym.model.sources import MAX_SHOWN
 
 TEXTS = ("name", "equations", "readout", "loss", "topology", "feed", "over_steps", "decoder", "decoder_equations")
 SWITCHES = ("bidirectional", "teacher_forcing")
@@ -32,9 +34,15 @@ class NetworkFile:
         built_in = self.keys.get("cell")
         layers: int = self.keys.get("layers", 1)
         if isinstance(built_in, list):
-            return [cells[name] for name in built_in]
+            return [self._built_in(name) for name in built_in]
         one = self._own_cell(self.keys["name"], "equations") if built_in is None else cells[built_in]
         return [one] * layers if layers > 1 else one
+
+    def _built_in(self, name: str) -> Cell:
+        if name not in cells:
+            raise NetworkError(f"a list of cells stacks built-in ones, and {name!r:.80} is none ({', '.join(cells)}); "
+                               "a cell of your own is stacked by its equations and `layers`")
+        return cells[name]
 
     def _own_cell(self, name: str, key: str) -> Cell:
         try:
@@ -95,7 +103,19 @@ def _parse(content: bytes, place: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise NetworkError(f"{place} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
     except (ValueError, RecursionError) as error:  # ValueError also for an integer of thousands of digits
-        raise NetworkError(f"{place} is not TOML: {error}") from None
+        raise NetworkError(f"{place} is not TOML: {error}{_toml_remedy(str(error), content)}") from None
+
+
+def _toml_remedy(message: str, content: bytes) -> str:
+    """What to say besides of a backslash, and of a key that stands twice."""
+    if "\\" in message:
+        return "; LaTeX is not read, and equations need no backslash"
+    line = re.search(r"line (\d+)", message)
+    if "overwrite" not in message:
+        return ""
+    lines = content.decode("utf-8-sig").splitlines()
+    key = lines[int(line[1]) - 1 if line else -1].partition("=")[0].strip()
+    return f"; the key {key[:MAX_SHOWN]} stands there for the second time"
 
 
 def _check(keys: Mapping[str, Any], place: str) -> None:

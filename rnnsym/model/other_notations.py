@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -51,12 +52,16 @@ def _both(pattern: str, words: Callable[[re.Match[str]], str]) -> Spelling:
 def _step_back(match: re.Match[str]) -> str:
     name, step = match[1], match[2].replace(" ", "")
     back = re.fullmatch(r"t-(\d{1,3})", step)
-    wanted = f"{name}_prev" if step == "t-1" else f"{name}_prev[{back[1]}]" if back else name if step == "t" else ""
+    found = {"t": name, "t-1": f"{name}_prev", "prev": f"{name}_prev"}
+    wanted = found.get(step, f"{name}_prev[{back[1]}]" if back else "")
     return f"steps are not written: `{wanted}` is what it is called" if wanted else \
         "a name holds letters, digits and `_`, no braces"
 
 
 _spellings = (
+    _both(r"^\s*([A-Za-z]\w*)\s*:(?!=)", lambda match: f"a shape is written `{match[1]}: (n, d)`, scalar or vector"),
+    _both(r"^\s*([A-Za-z]\w*)\s*\(([^()=]*)\)\s*=", lambda match: f"steps are not written: `{match[1]} = …`"),
+    _both(r"(?<!\w)([A-Za-z]\w*)'", lambda match: "a name holds letters, digits and `_`"),
     Spelling(r"∂|\bd[A-Za-z]\w*\s*/\s*d[A-Za-z]\w*",
              lambda match: "a cell holds no derivatives, rnnsym derives them", lambda match: DERIVATIVE),
     _both(r"\\([A-Za-z]+)?", lambda match: f"LaTeX is not read: write {f'`{match[1]}`' if match[1] else 'it'} alone"),
@@ -84,6 +89,25 @@ def _short(text: str, most: int = MAX_SHOWN) -> str:
     """A text on one line of at most so many characters."""
     joined = " ".join(text.split())
     return joined if len(joined) <= most else joined[: most - 1] + "…"
+
+
+def name_otherwise(name: str) -> str:
+    """Return how a name of Greek letters is written in ASCII, "" for any other: σ is `sigma`, λ `lam`."""
+    words = [unicodedata.name(letter, "").split() for letter in name if not letter.isascii()]
+    if not words or any(word[:1] != ["GREEK"] or "LETTER" not in word for word in words):
+        return ""
+    spelt = ["lam" if word[-1] in ("LAMDA", "LAMBDA") else word[-1].lower() for word in words]
+    capital = [one.capitalize() if "CAPITAL" in word else one for one, word in zip(spelt, words, strict=True)]
+    found = iter(capital)
+    written = "".join(letter if letter.isascii() else next(found) for letter in name)
+    return f": write `{written}`"
+
+
+def lag_otherwise(name: str, written: str) -> str:
+    """Return what is meant by an index of a state that is no number of steps back."""
+    stem = name.removesuffix("_prev")
+    meant = {"0": f"this step's own value is `{stem}`", "-1": f"one step back it is `{name}`"}.get(written)
+    return f": {meant or f'write `{name}[2]`'}"
 
 
 def function_otherwise(name: str) -> str:

@@ -133,6 +133,8 @@ class _Inference:
         remedy = f"annotate `{name}: {'vector' if rank else 'scalar'}`"
         if name == self.program.context.result:
             remedy = "write it as a product with a matrix, as in `h @ W`"
+        elif line.expression.kind == "matmul" and not rank:
+            remedy = f"an elementwise product is written `*`; `@` of two vectors is a scalar (`{name}: scalar`)"
         elif rank:
             remedy = f"leave out the annotation of `{name}`, or reduce with sum, mean or dot"
         fail(f"`{name}` is {KINDS[len(self.axes[name])]}, but `{expression}` is {KINDS[rank]}: {remedy}",

@@ -150,7 +150,7 @@ REFUSED = {
         "h = E[x] + x @ W + h_prev", "1:12",
         "x is an index where `E[x]` stands (line 1, column 5), so it cannot be a vector here: assign `e = E[x]` and"),
     "an index that is a vector before": ("g = tanh(x @ W)\nh = E[x] + h_prev", "1:10", "x is an index where `E[x]`"),
-    "no step back": ("h = h_prev[0]", "1:12", "the steps back are a whole number from 1 to 64: write `h_prev[2]`"),
+    "no step back": ("h = h_prev[0]", "1:12", "a whole number from 1 to 64: this step's own value is `h`"),
     "too many steps back": ("h = h_prev[65]", "1:12", "a whole number from 1 to 64"),
     "steps back by a name": ("h = h_prev[k]", "1:12", "a whole number from 1 to 64"),
     "steps back by the input": ("h = h_prev[x]", "1:12", "a whole number from 1 to 64"),

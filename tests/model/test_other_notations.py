@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 import rnnsym
-from rnnsym.errors import EquationError
+from rnnsym.errors import EquationError, NetworkError
 from rnnsym.model.other_notations import FUNCTIONS, SIGNS
 from rnnsym.model.vocabulary import arities
 
@@ -29,6 +30,19 @@ CELLS = {
     "h = 2x": (5, r"write `2 \* x`"),
     "h := x @ W": (3, "an equation is written with `=`"),
     "h = ∂L/∂x": (5, "a cell holds no derivatives"),
+    "h[t] = tanh(x @ W + h[t-1] @ U)": (1, "`h` is that of this step, `h_prev` the one before"),
+    "h(t) = tanh(x @ W)": (1, "steps are not written: `h = …`"),
+    "h' = tanh(x @ W)": (1, "a name holds letters"),
+    "h = h_prev[0] + x @ W": (12, "this step's own value is `h`"),
+    "h = h_prev[-1] + x @ W": (12, "one step back it is `h_prev`"),
+    "h = h_prev[0.5] + x @ W": (12, r"write `h_prev\[2\]`"),
+    "h = tanh(x @ W + h_prev_prev @ U)": (18, r"of two steps before is written `h_prev\[2\]`"),
+    "h = x @ W + h_{prev}": (13, "`h_prev` is what it is called"),
+    "σ = 0.1": (1, "write `sigma`"),
+    "h = λ_1 * h_prev + x @ W": (5, "write `lam_1`"),
+    "h = Δ * h_prev + x @ W": (5, "write `Delta`"),
+    "W: R^{n x d}": (1, r"a shape is written `W: \(n, d\)`"),
+    "h = (x @ W) @ h_prev": (1, r"an elementwise product is written `\*`"),
     "lambda = x @ W": (1, "`lambda` is a word of Python's"),
     "h = x if W": (7, "`if` is a word of Python's"),
 }
@@ -76,6 +90,23 @@ def test_a_long_line_costs_no_more_than_its_length(text: str) -> None:
         rnnsym.Cell.from_equations("mine", f"h = {text}")
     assert time.process_time() - start < MAX_SECONDS
     assert len(str(refused.value)) < 400
+
+
+FILES = {
+    'name = "m"\nname = "k"\n': "the key name stands there for the second time",
+    'cell = ["mine", "mine"]': "a cell of your own is stacked by its equations and `layers`",
+    'name = "m"\nequations = "h = \\\\sigma(x)"\nreadout = "yhat = h"': "LaTeX is not read",
+    'name = "m"\nequations = "h = \\\\omega(x)"': "LaTeX is not read|needs",
+    'name = "m"\nequations = "\\omega(x)"': "equations need no backslash",
+}
+
+
+@pytest.mark.parametrize("text", FILES)
+def test_a_file_is_told_how_it_is_written(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(NetworkError, match=FILES[text]):
+        rnnsym.Network.from_file(file)
 
 
 def test_a_remedy_names_functions_that_there_are() -> None:
