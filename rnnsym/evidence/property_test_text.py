@@ -44,7 +44,7 @@ def cases(draw):
     steps, outputs = draw(st.integers(1, LONGEST), label="T"), draw(st.integers(1, LONGEST), label="S")
     batch, scale = draw(st.integers(1, 3), label="batch"), draw(st.sampled_from(SCALES), label="scale")
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1), label="seed"))
-    parameters = {name: scale * random.normal(size=shape) for name, shape in shapes(**sizes).items()}
+    parameters = {name: np.array(scale * random.normal(size=shape)) for name, shape in shapes(**sizes).items()}
     return parameters, *data(random, batch, steps, outputs, **sizes)
 
 
@@ -61,13 +61,14 @@ def distributions(drawn):
 
 def agree(name, found, wanted, allowed):
     """Raise an AssertionError that names the worst entry where two gradients are further apart than is allowed."""
-    shapes_are = f"the gradient of {name} has shape {np.shape(found)}, not {np.shape(wanted)}"
-    assert np.shape(found) == np.shape(wanted), shapes_are
-    errors = np.abs(found - wanted)
+    found, wanted = np.asarray(found), np.asarray(wanted)
+    shapes_are = f"the gradient of {name} has shape {found.shape}, not {wanted.shape}"
+    assert found.shape == wanted.shape, shapes_are
+    errors = np.abs(np.asarray(found - wanted))
     bad = ~(errors <= allowed)  # a NaN is bad
     if bad.any():
         worst = np.unravel_index(np.argmax(np.where(np.isnan(errors), np.inf, errors)), errors.shape)
-        place = f"the gradient of {name}[{', '.join(map(str, worst))}]" if np.ndim(found) else name
+        place = f"the gradient of {name}[{', '.join(map(str, worst))}]" if found.ndim else name
         raise AssertionError(f"{place} is {found[worst]!r}, but should be {wanted[worst]!r}")
 
 
@@ -120,7 +121,7 @@ def test_loss_and_gradients_are_the_derived_ones(case):
     assume(np.isfinite(reference.loss(*case)))
     loss, found = called(*case)
     wanted_loss, wanted = reference.value_and_grad(*case)
-    agree("the loss", np.asarray(loss), np.asarray(wanted_loss), ROUNDING * (1.0 + abs(wanted_loss)))
+    agree("the loss", loss, wanted_loss, ROUNDING * (1.0 + abs(wanted_loss)))
     assert set(found) == set(wanted)
     for name, gradient in wanted.items():
         agree(name, found[name], gradient, ROUNDING * np.abs(gradient).max(initial=0.0))

@@ -17,6 +17,21 @@ from rnnsym.model.networks import Network
 
 LOOKUP = rnnsym.Cell.from_equations("lookup", "h = tanh(E[x] + h_prev @ W_h + b)")
 FAR = rnnsym.Cell.from_equations("far", "g = sigmoid(x @ W_g)\nh = g * tanh(h_prev @ W_h + b) + (1 - g) * h_prev[3]")
+LEAK = rnnsym.Cell.from_equations("leak", "s: scalar\nh = (1 - s) * h_prev + s * tanh(x @ W + h_prev @ U + b)")
+COUNTER = rnnsym.Cell.from_equations("counter", """
+    u: scalar = 1
+    w: (n,)
+    u = tanh(0.5 * u_prev + dot(w, h_prev))
+    h = tanh(x @ W + u * (h_prev @ U) + b)
+""")
+NUMBERS = rnnsym.Cell.from_equations("numbers", """
+    x: scalar
+    h: scalar
+    w: scalar
+    u: scalar
+    b: scalar
+    h = tanh(w * x + u * h_prev + b)
+""")
 NETWORKS: Mapping[str, Network] = {
     "simple": Network(rnnsym.cells["simple"]),
     "lstm, every output": Network(rnnsym.cells["lstm"], loss="softmax_cross_entropy", topology="many-to-many"),
@@ -27,6 +42,9 @@ NETWORKS: Mapping[str, Network] = {
     "looked up": Network(LOOKUP, readout="yhat = sigmoid(h @ W_y + b_y)"),
     "decoder": Network(rnnsym.cells["simple"], decoder=rnnsym.cells["gru"], topology="encoder-decoder",
                        loss="squared_error", readout="yhat = h @ W_y + b_y"),
+    "scalar parameter": Network(LEAK, readout="yhat = sigmoid(h @ W_y + b_y)"),
+    "scalar state": Network(COUNTER, readout="yhat = sigmoid(h @ W_y + b_y)", topology="many-to-many"),
+    "scalars alone": Network(NUMBERS, readout="yhat = sigmoid(v * h + c)"),
     "single step": Network(rnnsym.cells["simple"], topology="one-to-one"),
 }
 MISTAKES: Mapping[str, str] = {
