@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import rnnsym
 from rnnsym.evidence.property_tests import property_test
 from rnnsym.model.networks import Network
 
+Array = Any
+DRAWS = 1000  # an estimate that trusts one coincidence in the table is wrong beside 15 of them
+SETTLED = 1e-5  # what the delivered test allows an error to be, beside slopes of order one
 LOOKUP = rnnsym.Cell.from_equations("lookup", "h = tanh(E[x] + h_prev @ W_h + b)")
 FAR = rnnsym.Cell.from_equations("far", "g = sigmoid(x @ W_g)\nh = g * tanh(h_prev @ W_h + b) + (1 - g) * h_prev[3]")
 LEAK = rnnsym.Cell.from_equations("leak", "s: scalar\nh = (1 - s) * h_prev + s * tanh(x @ W + h_prev @ U + b)")
@@ -131,6 +137,34 @@ def test_differences_alone_find_a_mistake_of_the_reference(tmp_path: Path) -> No
                          text=True, check=False)
     assert run.returncode == 1
     assert "FAILED test_gradient.py::test_the_gradient_is_the_slope_of_the_loss" in run.stdout
+
+
+def test_differences_beside_a_kink_of_a_slope_claim_no_more_than_they_show(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kinked.py").write_text(rnnsym.compile(NETWORKS["simple"]).source, encoding="utf-8")
+    (tmp_path / "delivered.py").write_text(property_test(NETWORKS["simple"], "kinked"), encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    delivered = importlib.import_module("delivered")
+    random, settled = np.random.default_rng(0), 0
+    for _ in range(DRAWS):
+        at, jump = 10 ** random.uniform(-6, -1.5), 10 ** random.uniform(-4, 0)
+        speed, shift, height = random.normal(size=3)
+
+        def kinked(
+            value: Array, at: float = at, jump: float = jump, speed: float = speed, shift: float = shift,
+            height: float = height,
+        ) -> float:
+            beyond = value[0] - at
+            smooth = np.sin(speed * value[0]) + height * np.tanh(value[0] + shift)
+            return float(smooth + jump * beyond * abs(beyond) / (1 + abs(beyond)))
+
+        wanted = speed + height * (1 - np.tanh(shift) ** 2) + jump * (2 * at / (1 + at) - at**2 / (1 + at) ** 2)
+        found, error = delivered.slope(kinked, np.zeros(1), (0,))
+        if error <= SETTLED:
+            settled += 1
+            assert abs(found - wanted) <= 10 * error + delivered.NOISE * (1 + abs(wanted))
+            assert abs(found - wanted) <= 1e-4
+    assert settled > DRAWS / 2
 
 
 @pytest.mark.parametrize("name", NETWORKS)
