@@ -23,6 +23,15 @@ DRAWS = 1000  # an estimate that trusts one coincidence in the table is wrong be
 SETTLED = 1e-5  # what the delivered test allows an error to be, beside slopes of order one
 LOOKUP = rnnsym.Cell.from_equations("lookup", "h = tanh(E[x] + h_prev @ W_h + b)")
 FAR = rnnsym.Cell.from_equations("far", "g = sigmoid(x @ W_g)\nh = g * tanh(h_prev @ W_h + b) + (1 - g) * h_prev[3]")
+SOFTSIGN = rnnsym.Cell.from_equations("softsign", """
+    s: scalar
+    g: (n,)
+    a = x @ W_x + h_prev @ W_h
+    d = a - mean(a)
+    q = g * d / sqrt(mean(d ** 2) + 0.00001) + b
+    z = sigmoid(s * (x @ W_z + h_prev @ W_h))
+    h = z * h_prev[3] + (1 - z) * q / (1 + abs(q))
+""")
 LEAK = rnnsym.Cell.from_equations("leak", "s: scalar\nh = (1 - s) * h_prev + s * tanh(x @ W + h_prev @ U + b)")
 COUNTER = rnnsym.Cell.from_equations("counter", """
     u: scalar = 1
@@ -48,6 +57,7 @@ NETWORKS: Mapping[str, Network] = {
     "looked up": Network(LOOKUP, readout="yhat = sigmoid(h @ W_y + b_y)"),
     "decoder": Network(rnnsym.cells["simple"], decoder=rnnsym.cells["gru"], topology="encoder-decoder",
                        loss="squared_error", readout="yhat = h @ W_y + b_y"),
+    "a slope with a kink": Network(SOFTSIGN, readout="yhat = sigmoid(h @ W_y + b_y)"),
     "scalar parameter": Network(LEAK, readout="yhat = sigmoid(h @ W_y + b_y)"),
     "scalar state": Network(COUNTER, readout="yhat = sigmoid(h @ W_y + b_y)", topology="many-to-many"),
     "scalars alone": Network(NUMBERS, readout="yhat = sigmoid(v * h + c)"),
