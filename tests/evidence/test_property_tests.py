@@ -19,6 +19,7 @@ from rnnsym.evidence.property_tests import property_test
 from rnnsym.model.networks import Network
 
 Array = Any
+SEED = "--hypothesis-seed=0"  # with 1e-11 of the largest entry alone, the layer norm's batches fail here
 DRAWS = 1000  # an estimate that trusts one coincidence in the table is wrong beside 15 of them
 SETTLED = 1e-5  # what the delivered test allows an error to be, beside slopes of order one
 LOOKUP = rnnsym.Cell.from_equations("lookup", "h = tanh(E[x] + h_prev @ W_h + b)")
@@ -85,7 +86,7 @@ def run_alone(folder: Path, network: Network, subject: str = "", *more: str) -> 
     (folder / "test_gradient.py").write_text(text, encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n")
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-W", "error", "test_gradient.py",
-               *more]
+               SEED, *more]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
 
@@ -176,8 +177,8 @@ def test_differences_alone_find_a_mistake_of_the_reference(name: str, parameter:
     (tmp_path / "gradient.py").write_text(source + wrong, encoding="utf-8")
     (tmp_path / "test_gradient.py").write_text(property_test(network), encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    run = subprocess.run([sys.executable, "-m", "pytest", "-q", "test_gradient.py"], cwd=tmp_path, capture_output=True,
-                         text=True, check=False)
+    run = subprocess.run([sys.executable, "-m", "pytest", "-q", "test_gradient.py", SEED, "-k", "slope"],
+                         cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert "FAILED test_gradient.py::test_the_gradient_is_the_slope_of_the_loss" in run.stdout
 
