@@ -28,7 +28,7 @@ SCALES = (1.0, 0.3, 0.05, 2.0)  # of the weights: ordinary, small, vanishing aft
 ROUNDING = 1e-11  # of the largest entry of a gradient: what the order of float64's sums may make of it
 LAST_DIGITS = 1e-15  # relative changes of the arguments, as small as those that each operation rounds by
 SAFETY = 30.0  # times what they change; two right ways to compute a layer norm were seen to differ by 9 times that
-RESIDUE = 1e-12  # of all gradients' largest entry: what rounding leaves of a zero, as in a layer norm of one unit
+RESIDUE = 1e-12  # of all gradients' largest entry: what rounding leaves of a zero, as of a saturated gate's slope
 SMALL = 1e-5  # the step of a difference whose truncation and whose rounding are both near 1e-10
 NOISE = 1e-9  # of the loss: what its rounding, divided by the smallest steps of differences, may make of a slope
 CASES = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
