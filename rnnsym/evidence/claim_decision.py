@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from rnnsym.calculus.unrolling import graph_of
+from rnnsym.calculus.unrolling import BACK, graph_of
 from rnnsym.errors import CheckError, DerivationError
 from rnnsym.evidence.claim_bounds import bound_rule
 from rnnsym.evidence.claim_cases import holding_cases
@@ -14,7 +14,7 @@ from rnnsym.evidence.claim_lengths import sufficient_lengths
 from rnnsym.evidence.claim_names import Names
 from rnnsym.evidence.claim_parts import UnboundedError
 from rnnsym.evidence.claim_points import Judge, settling_steps, sizes_of
-from rnnsym.evidence.claim_terms import Claim, Contraction, Formula, Repeated, Term, steps_in
+from rnnsym.evidence.claim_terms import Claim, Contraction, Derivative, Formula, Repeated, Term, steps_in
 from rnnsym.evidence.counterexamples import Counterexample, Site, counterexample_at, largest_difference, small_sizes
 from rnnsym.evidence.verdicts import Verdict
 from rnnsym.model.expressions import OrderedSum
@@ -216,7 +216,21 @@ def _verdict(
     judge = examination.judge
     cases = () if counterexample is None else holding_cases(
         judge, examination.tried, examination.least, counterexample, fixed=examination.fixed)
-    return Verdict(judge.claim, _title(judge), judge.seed, holds, how, (examination.ranges(),), cases, counterexample)
+    note = _held_fixed(judge) if holds is False else ""
+    return Verdict(judge.claim, _title(judge), judge.seed, holds, how, (examination.ranges(),), cases, counterexample,
+                   note)
+
+
+def _held_fixed(judge: Judge) -> str:
+    """Say what partial holds fixed where a claim has it of one of several states."""
+    states = [state.name for state in judge.graph.states if BACK not in state.name]
+    of = next((one.of.name.name for one in judge.claim.walk() if isinstance(one, Derivative) and one.immediate
+               and one.of.name.name in states), None)
+    others = [f"{name}[t]" for name in states if name != of]
+    if of is None or not others:
+        return ""
+    return (f"partial({of}[t], …) holds {', '.join(others)} fixed; total({of}[t], …) follows "
+            f"{'it' if len(others) == 1 else 'them'}, as the blocks of a derivation do within a step")
 
 
 def _title(judge: Judge) -> str:

@@ -17,7 +17,7 @@ class Verdict:
     """``holds`` is True (proved), False (refuted by ``counterexample``) or None (undecided).
 
     ``how`` says by which argument, or why not; ``tried`` lists what was tried, ``cases`` where a refuted claim does
-    hold. ``claim`` is the claim as it was understood.
+    hold. ``claim`` is the claim as it was understood, ``note`` what is easily misunderstood in one that is refuted.
     """
 
     claim: Claim = field(repr=False)
@@ -28,6 +28,7 @@ class Verdict:
     tried: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
     counterexample: Counterexample | None = field(default=None, repr=False)
+    note: str = ""
 
     def __bool__(self) -> bool:
         raise TypeError("a verdict has three outcomes: ask for .holds, which is True, False or None")
@@ -40,6 +41,7 @@ class Verdict:
     def text(self) -> str:
         """Return the verdict as lines of text, the counterexample as Python to paste."""
         lines = [f"{self.claim.text}", f"  {self.outcome} for {self.network}: {self.how}"]
+        lines += [f"  {self.note}"] if self.note else []
         lines += [f"  {case}" for case in self.cases]
         lines += [f"  tried: {one}" for one in self.tried if one not in self.how]
         if self.counterexample is not None:
@@ -54,7 +56,7 @@ class Verdict:
         found = self.counterexample
         content: dict[str, Any] = {
             "claim": self.claim.text, "network": self.network, "holds": self.holds, "how": self.how,
-            "tried": self.tried, "cases": self.cases, "seed": self.seed,
+            "tried": self.tried, "cases": self.cases, "note": self.note, "seed": self.seed,
             "counterexample": None if found is None else found.lines(),
         }
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

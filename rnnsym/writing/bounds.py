@@ -24,7 +24,8 @@ from rnnsym.calculus.norms import (
 )
 from rnnsym.calculus.notation import DescendingProduct, StepBlock, Total
 from rnnsym.calculus.paths import Block
-from rnnsym.model.expressions import ONE, ZERO, Diagonal, Expression, Numeral, T, Variable, t, walk
+from rnnsym.model.activations import activations
+from rnnsym.model.expressions import ONE, ZERO, Diagonal, Elementwise, Expression, Numeral, T, Variable, t, walk
 from rnnsym.model.networks import Network
 from rnnsym.writing.bound_notation import NORMS, assumed, between, is_named, notation_section, refuse_look_alikes
 from rnnsym.writing.derivation import Derivation, Section, Step
@@ -181,8 +182,10 @@ def _condition_words(bound: JacobianBound) -> str:
         text += (f" Here the bound is at least 1 whatever the weights, because of the path along `{stuck[0]}`: no "
                  "condition on the weights makes it vanish.")
     if not bound.uniform:
-        text += (f" Nothing bounds {' and '.join(_unbounded(bound))}, which stands in the bound, so that it differs "
-                 "from step to step.")
+        *others, last = _unbounded(bound)
+        names, stand = (f"{', '.join(others)} and {last}", "stand") if others else (last, "stands")
+        text += (f" No function's range bounds {names}, which {stand} in the bound, so that it differs from step to "
+                 "step.")
     return text
 
 
@@ -191,7 +194,10 @@ def _unbounded(bound: JacobianBound) -> list[str]:
     bounds = [node for estimate in bound.estimates for node in walk(estimate.bound)]
     names = [name.name for node in bounds if isinstance(node, LargestEntry | SpectralNorm)
              for name in names_in(node.operand) if isinstance(name, Variable)]
-    return [f"`{name}`" for name in dict.fromkeys(names)]
+    ranged = {a.target.name for a in bound.loop.cell if isinstance(a.value, Elementwise)
+              and None not in activations[a.value.function].range}
+    found = list(dict.fromkeys(names))
+    return [f"`{name}`" for name in found if name not in ranged] or [f"`{name}`" for name in found]
 
 
 def _stuck(bound: JacobianBound) -> list[str]:

@@ -13,6 +13,20 @@ from rnnsym.evidence.verdicts import Verdict
 
 PATHS = "sum({} @ partial({}[j], {}) for j in range(1, T + 1))"
 
+HELD = "partial(h[t], …) holds c[t] fixed; total(h[t], …) follows it"
+
+
+def test_a_refuted_claim_says_what_partial_holds_fixed() -> None:
+    refuted = check_claim("partial(h[t], c[t-1]) == diag(o[t] * (1 - tanh(c[t])**2)) @ diag(f[t])", network("lstm"))
+    assert refuted.holds is False
+    assert HELD in refuted.text()
+    held = check_claim("total(h[t], c[t]) @ partial(c[t], c[t-1]) == diag(o[t] * (1 - tanh(c[t])**2)) @ diag(f[t])",
+                       network("lstm"))
+    assert held.holds
+    assert not held.note
+    assert not check_claim("partial(o[t], o[t-1]) == W_h", network("simple")).note
+
+
 TRUE = [
     ("simple", "partial(o[t], o[t-1]) == diag(1 - o[t]**2) @ W_h.T"),
     ("simple", "total(o[T], o[j]) == prod(partial(o[t], o[t-1]) for t in range(T, j, -1))"),
