@@ -30,6 +30,7 @@ from rnnsym.writing.derivation import Derivation
 
 LEARNING_RATE = 0.5
 DESCENT_STEPS = 100
+DEVIATION = 0.5
 FILES = (
     "index.html", "derivation.tex", "derivation.txt", "derivation.pdf", "corpus.json", "gradient.py",
     "test_gradient.py", "checks.json", "figures",
@@ -163,9 +164,7 @@ def derived_with_proof(network: Network, steps: int, sizes: dict[str, int], seed
 
 def _train(run: CompiledNetwork, corpus: Corpus, sizes: dict[str, int], seed: int, advance: Advance) -> Training:
     """Plain gradient descent on the whole corpus, from small random weights."""
-    random = np.random.default_rng(seed)
-    shapes = run.network.shapes(**sizes)
-    parameters = {name: random.normal(0.0, 0.5, size=shape) for name, shape in shapes.items()}
+    parameters = _first_parameters(run.network, sizes, seed)
     arguments = arguments_for(run.network, corpus)
     losses = []
     for step in range(DESCENT_STEPS):
@@ -176,6 +175,16 @@ def _train(run: CompiledNetwork, corpus: Corpus, sizes: dict[str, int], seed: in
     losses.append(run.loss(parameters, **arguments))
     outputs = run.predict(parameters, arguments["inputs"], lengths=arguments["lengths"])  # of class 1 where it is last
     return Training(LEARNING_RATE, tuple(losses), tuple(float(output) for output in outputs[:, -1]))
+
+
+def _first_parameters(network: Network, sizes: dict[str, int], seed: int) -> dict[str, Any]:
+    """Draw N(0, 0.5²), but gains 1 and shares U(0, 1)."""
+    from rnnsym.dynamics.multipliers import first_value, multipliers
+
+    random, multiplying = np.random.default_rng(seed), multipliers(network)
+    drawn = {name: random.standard_normal(shape) for name, shape in network.shapes(**sizes).items()}
+    return {name: first_value(multiplying[name], normal) if name in multiplying else DEVIATION * normal
+            for name, normal in drawn.items()}
 
 
 def _checks(derivation: Derivation, report: Report) -> str:
