@@ -20,7 +20,7 @@ from rnnsym.cli.pictures import draw_pictures
 from rnnsym.cli.progress import Advance, progress_bar
 from rnnsym.cli.streams import complain
 from rnnsym.cli.typesetting import installed, typeset
-from rnnsym.errors import OutputError
+from rnnsym.errors import DataError, OutputError
 from rnnsym.evidence.property_tests import property_test
 from rnnsym.evidence.reports import Report
 from rnnsym.model.networks import Network
@@ -120,7 +120,11 @@ def _read(
     if lesson.corpus is None:
         return None
     _write_corpus(lesson.corpus, work)
-    return Reading(lesson.corpus, _train(run, lesson.corpus, lesson.sizes, seed, stage("gradient descent")))
+    try:
+        return Reading(lesson.corpus, _train(run, lesson.corpus, lesson.sizes, seed, stage("gradient descent")))
+    except DataError as error:  # weights at random may leave nothing to descend on; the rest of the report is as good
+        complain("warning", f"the report has no gradient descent: {error}")
+        return Reading(lesson.corpus, None, f"Gradient descent with η = {LEARNING_RATE:g} was broken off: {error}.")
 
 
 def _write_corpus(corpus: Corpus, work: Path) -> None:

@@ -20,10 +20,11 @@ class Training:
 
 @dataclass(frozen=True)
 class Reading:
-    """A corpus that the network learns from, and what came of it."""
+    """A corpus that the network learns from, and what came of it; None where that broke off, as ``unlearnt`` says."""
 
     corpus: Corpus
-    training: Training
+    training: Training | None
+    unlearnt: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ def corpus_part(content: Content) -> str:
     if content.reading is None:
         return section("corpus", "A corpus", f"<p>{escape(content.unread)}</p>")
     reading = content.reading
-    return section("corpus", f"The corpus: {reading.corpus.name}", _vocabulary(reading), _texts(reading),
-                   _descent(reading.training))
+    learnt = f"<p>{escape(reading.unlearnt)}</p>" if reading.training is None else _descent(reading.training)
+    return section("corpus", f"The corpus: {reading.corpus.name}", _vocabulary(reading), _texts(reading), learnt)
 
 
 def _vocabulary(reading: Reading) -> str:
@@ -30,16 +30,18 @@ def _vocabulary(reading: Reading) -> str:
 
 
 def _texts(reading: Reading) -> str:
-    corpus, outputs = reading.corpus, reading.training.outputs
-    vocabulary = corpus.vocabulary
-    rows = [
+    corpus, vocabulary = reading.corpus, reading.corpus.vocabulary
+    rows: list[tuple[str, ...]] = [
         (escape(text), f"{label:g}", " ".join(map(str, vocabulary.encode(text))),
-         " × ".join(map(str, vocabulary.one_hot(text).shape)), f"{output:.3f}")
-        for text, label, output in list(zip(corpus.texts, corpus.labels, outputs, strict=True))[:MOST_TEXTS]
+         " × ".join(map(str, vocabulary.one_hot(text).shape)))
+        for text, label in list(zip(corpus.texts, corpus.labels, strict=True))[:MOST_TEXTS]
     ]
+    header: tuple[str, ...] = ("text", "label", "integers", "time steps × features")
+    if reading.training is not None:
+        rows = [(*row, f"{output:.3f}") for row, output in zip(rows, reading.training.outputs, strict=False)]
+        header = (*header, "output after descent")
     left = len(corpus.texts) - MOST_TEXTS
     more = f"<p>… and {left} more in corpus.json.</p>" if left > 0 else ""
-    header = ("text", "label", "integers", "time steps × features", "output after descent")
     return table(f"The texts of {corpus.name}", header, rows, numbers=(1, 4)) + more
 
 
