@@ -240,7 +240,7 @@ def figures(
     with progress_bar() as stage:
         paths = list(draw_figures(order, output, stage("drawing")))
     show("".join(f"{path}\n" for path in paths))
-    return 0
+    return 0 if order.lenient or len(paths) == len(chosen) else 2
 
 
 @application.command()

@@ -31,7 +31,8 @@ class Order:
     """What is drawn, and how: figures by name, of a network, in a format and a style, by so many processes.
 
     Each figure takes what it depends on of network, seed, steps (T, each figure's usual one where None) and notation.
-    ``lenient`` passes over a figure that weights at random leave nothing to draw of, and draws the others.
+    A figure that weights at random leave nothing to draw of is named and the others are drawn; ``lenient`` says that
+    this is no error.
     """
 
     names: tuple[str, ...]
@@ -68,15 +69,15 @@ def draw_figures(order: Order, folder: Path, advance: Callable[[int, int], None]
     """Draw figures into a folder, made where there is none, and yield their paths in the order of the names.
 
     The files do not depend on the number of processes: each figure has its own seed. ``advance`` hears how many are
-    done. The first error stops all, and nothing half-written is left; a figure that is passed over is named on standard
-    error.
+    done. A figure without anything to draw is named on standard error and has no path here; another error stops all,
+    and nothing half-written is left.
     """
     made_folder(folder)
     answers = _side_by_side if min(order.jobs, len(order.names)) > 1 else _in_turn
     paths = {name: folder / f"{name}.{order.form}" for name in order.names}
     for done, (name, answer) in enumerate(answers(order), start=1):
         if isinstance(answer, DataError):
-            complain("note", f"the figure {name} is not drawn: {answer}")
+            complain("note" if order.lenient else "error", f"the figure {name} is not drawn: {answer}")
             del paths[name]
         else:
             write_whole(answer, paths[name])
@@ -136,12 +137,10 @@ def _leave_interrupts() -> None:
 
 
 def drawn(name: str, order: Order) -> Answer:
-    """Return the file of one figure; the DataError that it ends in, where the order is lenient."""
+    """Return the file of one figure, or the DataError that it ends in."""
     try:
         return _file(name, order)
     except DataError as error:
-        if not order.lenient:
-            raise
         return error
 
 

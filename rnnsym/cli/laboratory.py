@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rnnsym.cli.page.content import Remedy
@@ -49,7 +52,15 @@ def remedied(network: Network, seed: int) -> tuple[tuple[Remedy, ...], str]:
         return (), f"What remedies do could not be measured: {error}."
     base = effects[0].decades
     distance = math.inf if base is None else base.distance
-    return tuple(_remedy(effect, distance if place else None) for place, effect in enumerate(effects)), ""
+    first, *others = effects
+    return (_remedy(first, None), *(_remedy(effect, distance) for effect in _joined(others))), ""
+
+
+def _joined(effects: Iterable[OwnEffect]) -> Iterator[OwnEffect]:
+    """Join neighbours that cannot be had for one reason into one, which says it once."""
+    for obstacle, alike in groupby(effects, lambda effect: effect.obstacle):
+        found = list(alike)
+        yield from [replace(found[0], name=", ".join(one.name for one in found))] if obstacle else found
 
 
 def _remedy(effect: OwnEffect, base: float | None) -> Remedy:

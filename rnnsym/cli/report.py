@@ -20,7 +20,7 @@ from rnnsym.cli.pictures import draw_pictures
 from rnnsym.cli.progress import Advance, progress_bar
 from rnnsym.cli.streams import complain
 from rnnsym.cli.typesetting import installed, typeset
-from rnnsym.errors import NotFiniteError, OutputError
+from rnnsym.errors import DataError, OutputError
 from rnnsym.evidence.property_tests import property_test
 from rnnsym.evidence.reports import Report
 from rnnsym.model.networks import Network
@@ -30,6 +30,7 @@ from rnnsym.writing.derivation import Derivation
 
 LEARNING_RATE = 0.5
 DESCENT_STEPS = 100
+DEVIATION = 0.5
 FILES = (
     "index.html", "derivation.tex", "derivation.txt", "derivation.pdf", "corpus.json", "gradient.py",
     "test_gradient.py", "checks.json", "figures",
@@ -119,7 +120,11 @@ def _read(
     if lesson.corpus is None:
         return None
     _write_corpus(lesson.corpus, work)
-    return Reading(lesson.corpus, _train(run, lesson.corpus, lesson.sizes, seed, stage("gradient descent")))
+    try:
+        return Reading(lesson.corpus, _train(run, lesson.corpus, lesson.sizes, seed, stage("gradient descent")))
+    except DataError as error:  # weights at random may leave nothing to descend on; the rest of the report is as good
+        complain("warning", f"the report has no gradient descent: {error}")
+        return Reading(lesson.corpus, None, f"Gradient descent with η = {LEARNING_RATE:g} was broken off: {error}.")
 
 
 def _write_corpus(corpus: Corpus, work: Path) -> None:
@@ -163,22 +168,27 @@ def derived_with_proof(network: Network, steps: int, sizes: dict[str, int], seed
 
 def _train(run: CompiledNetwork, corpus: Corpus, sizes: dict[str, int], seed: int, advance: Advance) -> Training:
     """Plain gradient descent on the whole corpus, from small random weights."""
-    random = np.random.default_rng(seed)
-    shapes = run.network.shapes(**sizes)
-    parameters = {name: random.normal(0.0, 0.5, size=shape) for name, shape in shapes.items()}
+    parameters = _first_parameters(run.network, sizes, seed)
     arguments = arguments_for(run.network, corpus)
-    losses: list[float] = []
-    try:
-        for step in range(DESCENT_STEPS):
-            loss, slopes = run.value_and_grad(parameters, **arguments)
-            losses.append(loss)
-            parameters = {name: value - LEARNING_RATE * slopes[name] for name, value in parameters.items()}
-            advance(step + 1, DESCENT_STEPS)
-        losses.append(run.loss(parameters, **arguments))
-        outputs = run.predict(parameters, arguments["inputs"], lengths=arguments["lengths"])  # of class 1, if last
-    except NotFiniteError:
-        return Training(LEARNING_RATE, tuple(losses), ())
+    losses = []
+    for step in range(DESCENT_STEPS):
+        loss, slopes = run.value_and_grad(parameters, **arguments)
+        losses.append(loss)
+        parameters = {name: value - LEARNING_RATE * slopes[name] for name, value in parameters.items()}
+        advance(step + 1, DESCENT_STEPS)
+    losses.append(run.loss(parameters, **arguments))
+    outputs = run.predict(parameters, arguments["inputs"], lengths=arguments["lengths"])  # of class 1 where it is last
     return Training(LEARNING_RATE, tuple(losses), tuple(float(output) for output in outputs[:, -1]))
+
+
+def _first_parameters(network: Network, sizes: dict[str, int], seed: int) -> dict[str, Any]:
+    """Draw N(0, 0.5²), but gains 1 and shares U(0, 1)."""
+    from rnnsym.dynamics.multipliers import first_value, multipliers
+
+    random, multiplying = np.random.default_rng(seed), multipliers(network)
+    drawn = {name: random.standard_normal(shape) for name, shape in network.shapes(**sizes).items()}
+    return {name: first_value(multiplying[name], normal) if name in multiplying else DEVIATION * normal
+            for name, normal in drawn.items()}
 
 
 def _checks(derivation: Derivation, report: Report) -> str:

@@ -53,6 +53,8 @@ def describe_cut(reached: tuple[float, float] | None) -> str:
 
 
 def _ends(study: ProductStudy, name: str) -> str:
+    if study.alike:
+        return f"{power(float(study.norms.middle[0, -1]))} whatever {name}"
     found = [f"{power(float(end))} at {setting:g}"
              for end, setting in zip(study.norms.middle[:, -1], study.radii, strict=True)]
     return f"{', '.join(found)} for {name}"

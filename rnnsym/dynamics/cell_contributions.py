@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsym.dynamics.contributions import path_contributions, shares_of_last
+from rnnsym.dynamics.contributions import path_contributions, refuse_flat, shares_of_last
 from rnnsym.dynamics.draws import draw_inputs, input_weights, recurrent_weights
 from rnnsym.dynamics.initialisation import initialise
 from rnnsym.dynamics.studies import TAIL, Band, Draws, order_statistics
@@ -91,7 +91,10 @@ def log_contributions(
     parameters = {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}
     found = path_contributions(subject.network, parameters, inputs, targets,
                                wrt=dict.fromkeys(name for names in kinds for name in names))
-    return np.array([_together([found.log_norms[name] for name in names]) for names in kinds])
+    logs = np.array([_together([found.log_norms[name] for name in names]) for names in kinds])
+    for own, words in zip(logs, ("the input weights", "the recurrent weights"), strict=True):
+        refuse_flat(subject.network, parameters, inputs, targets, own, words)
+    return logs
 
 
 def weight_kinds(network: Network) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -41,7 +41,7 @@ class Connection:
 def connections(network: Network, sizes: Mapping[str, int], recurrent: tuple[str, ...] = ()) -> dict[str, Connection]:
     """Return what each parameter connects, in the order of ``network.parameters``; NetworkError for sizes."""
     shapes = network.shapes(**sizes)
-    axes = _summed_axes(network)
+    axes = summed_axes(network)
     default = 0 if network.convention == "row" else 1
     read = _read_by_readout(network, shapes, axes)
     found = {}
@@ -55,7 +55,7 @@ def connections(network: Network, sizes: Mapping[str, int], recurrent: tuple[str
     return found
 
 
-def _summed_axes(network: Network) -> dict[str, int]:
+def summed_axes(network: Network) -> dict[str, int]:
     """Return, for each parameter that stands beside ``@``, the axis that its first product sums over."""
     found: dict[str, int] = {}
     for equation in (*network.equations, *network.readout_equations):

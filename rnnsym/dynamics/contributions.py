@@ -24,6 +24,7 @@ from rnnsym.model.expressions import Expression, Parameter
 from rnnsym.model.kinds import shown, texts
 from rnnsym.model.networks import Network
 from rnnsym.model.stacking import flattened, rank_of, with_axes
+from rnnsym.numerics.compilation import compile_network
 from rnnsym.numerics.validation import Given
 
 Float = NDArray[np.float64]
@@ -77,6 +78,24 @@ def shares_of_last(log_norms: Any, name: str = "the parameter") -> Float:
     sums = np.cumsum(np.exp(logs[..., ::-1] - largest), axis=-1)
     sums = np.concatenate([np.zeros_like(largest), sums], axis=-1)
     return np.asarray(sums / sums[..., -1:])
+
+
+def refuse_flat(
+    network: Network, parameters: Mapping[str, Any], inputs: Any, targets: Any, log_norms: Float, name: str
+) -> None:
+    """Raise DataError where all terms of one of m networks, log_norms (m, T), are zero; it says what has no slope."""
+    flat = np.flatnonzero(np.isneginf(log_norms).all(axis=-1))
+    if not len(flat):
+        return
+    one = flat[0]
+    loss, slopes = compile_network(network).value_and_grad(
+        {key: value[one] for key, value in parameters.items()}, inputs[one], targets[one])
+    where = f"{len(flat)} of {len(log_norms)} networks drawn at random"
+    if any(np.any(slope) for slope in slopes.values()):
+        raise DataError(f"in {where} no step contributes to {name}: the loss has a slope in other parameters, but what "
+                        "lies between is saturated or flat: use smaller weights or another function")
+    raise DataError(f"in {where} the loss is saturated: at L = {loss:.3g} its slope in every parameter is exactly 0 in "
+                    f"floating point, so no step contributes to {name}: use smaller weights or another seed")
 
 
 def path_contributions(

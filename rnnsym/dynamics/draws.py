@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rnnsym.calculus.binding import names_in
 from rnnsym.calculus.unrolling import graph_of
+from rnnsym.dynamics.multipliers import first_value, multipliers
 from rnnsym.dynamics.scans import scale_into_range
 from rnnsym.errors import DataError, NotFiniteError
 from rnnsym.model.expressions import MatrixProduct, Named, Parameter, Transposed, t, walk
@@ -24,23 +25,27 @@ Float = NDArray[np.float64]
 
 
 def draw_parameters(network: Network, sizes: Mapping[str, int], seed: int, *, scale: float = 1.0) -> dict[str, Float]:
-    """W ~ N(0, scale² / fan-in), biases 0; {name: array of the parameter's shape}, the same for the same seed.
+    """W ~ N(0, scale² / fan-in), biases 0, gains 1, shares U(0, 1); {name: array of its shape}, one for each seed.
 
     ``sizes`` as for ``network.shapes``, such as ``{"d": 5, "n": 3, "k": 1}``. The fan-in is the number of entries that
-    a weight sums over: the rows of W in ``x @ W``, its columns in ``W @ x``, 1 for a weight that is no matrix. Errors:
-    DataError for a scale that is no number from 0 or so large that a weight overflows, or a seed that is no whole
-    number from 0; NetworkError for sizes.
+    a weight sums over: the rows of W in ``x @ W``, its columns in ``W @ x``, 1 for a weight that is no matrix. A share
+    is a p beside 1 − p, a gain another scalar or vector that multiplies, but no factor of a state inside a function:
+    that is a diagonal weight. Errors: DataError for a scale that is no number from 0 or so large that a weight
+    overflows, or a seed that is no whole number from 0; NetworkError for sizes.
     """
     known_network(network)
     size = nonnegative("scale", scale)
     generator = np.random.default_rng(numbers.seed(seed))
     kinds = {count.parameter.name: count.kind for count in network.counts()}
-    axis = 0 if network.convention == "row" else 1
+    axis, multiplying = 0 if network.convention == "row" else 1, multipliers(network)
     found = {}
     for name, shape in network.shapes(**checked_sizes(sizes)).items():
         drawn = generator.standard_normal(shape)  # drawn for biases too: a weight's draw shall not depend on the kinds
         fan_in = shape[axis] if len(shape) == 2 else 1
-        found[name] = np.zeros(shape) if kinds[name] == "bias" else _scaled(drawn, size / np.sqrt(fan_in))
+        if name in multiplying:
+            found[name] = first_value(multiplying[name], drawn)
+        else:
+            found[name] = np.zeros(shape) if kinds[name] == "bias" else _scaled(drawn, size / np.sqrt(fan_in))
     return found
 
 

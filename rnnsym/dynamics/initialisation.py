@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from rnnsym.dynamics.connections import Connection, connections, forget_biases
 from rnnsym.dynamics.draws import recurrent_weights
+from rnnsym.dynamics.multipliers import first_value, multipliers
 from rnnsym.errors import DataError
 from rnnsym.model.kinds import checked_sizes, entry, known_network
 from rnnsym.model.networks import Network
@@ -30,13 +31,17 @@ TINY = 0.001  # Le et al. 2015, section 4: the weights beside the identity
 
 @dataclass(frozen=True)
 class Scheme:
-    """How weights start: ``law`` in symbols, its source, the draw; biases are 0 unless ``biases`` says otherwise."""
+    """How weights start: ``law`` in symbols, its source, the draw.
+
+    Biases are 0 unless ``biases`` says otherwise, gains 1 and shares U(0, 1) unless ``multipliers`` does.
+    """
 
     name: str
     law: str
     source: str
     draw: Draw
     biases: bool = False
+    multipliers: bool = False
     needs_recurrent: bool = False
 
 
@@ -67,7 +72,7 @@ _he = "He, Zhang, Ren, Sun 2015, Delving deep into rectifiers, ICCV, arXiv:1502.
 
 _schemes = (
     Scheme("zeros", "W = 0", "nothing is drawn: all units of a layer stay alike",
-           lambda one, generator: np.zeros(one.shape)),
+           lambda one, generator: np.zeros(one.shape), multipliers=True),
     Scheme("small_random", "W ~ N(0, 0.01²)", "Karpathy 2015, min-char-rnn",
            lambda one, generator: _normal(one, generator, SMALL)),
     Scheme("lecun_normal", "W ~ N(0, 1 / fan_in)",
@@ -103,11 +108,12 @@ def initialise(
 
     ``sizes`` as for ``network.shapes``, such as ``{"d": 5, "n": 3, "k": 1}``. fan_in is the number of entries that a
     weight sums over: the rows of W in ``x @ W``, its columns in ``W @ x``; 1 for a weight that multiplies entry by
-    entry. Weights that are no matrix are N(0, 0.01²) under "orthogonal". ``forget_bias`` is the value of the bias in
-    each gate f of ``s = f * s_prev + …`` with ``f = sigmoid(… + b)`` (Gers, Schmidhuber, Cummins 2000; 1 after
-    Jozefowicz, Zaremba, Sutskever 2015), or such values by the biases' names, as in ``{"b_f": 1.0}``. Errors: DataError
-    for an unknown scheme, a seed that is no whole number from 0, a forget gate that is not to be found or not named
-    rightly, "identity" for a cell without such a matrix; NetworkError for sizes.
+    entry. Weights that are no matrix are N(0, 0.01²) under "orthogonal". Shares, p beside 1 − p, start in U(0, 1) and
+    other factors (gains) at 1, save under "zeros"; the factor of a state inside a function is a weight (a diagonal).
+    ``forget_bias`` is the value of the bias in each gate f of ``s = f * s_prev + …`` with ``f = sigmoid(… + b)`` (Gers,
+    Schmidhuber, Cummins 2000; 1 after Jozefowicz, Zaremba, Sutskever 2015), or such values by the biases' names, as in
+    ``{"b_f": 1.0}``. Errors: DataError for an unknown scheme, a seed that is no whole number from 0, a forget gate that
+    is not to be found or not named rightly, "identity" for a cell without such a matrix; NetworkError for sizes.
 
     >>> import rnnsym
     >>> network = rnnsym.Network(rnnsym.cells["lstm"])
@@ -118,10 +124,13 @@ def initialise(
     known_network(network)
     law, start = entry("scheme", schemes, scheme), numbers.seed(seed)
     found = {}
-    recurrent = _recurrent(network, law)
+    recurrent, multiplying = _recurrent(network, law), {} if law.multipliers else multipliers(network)
     for name, one in connections(network, checked_sizes(sizes), recurrent).items():
-        drawn = law.draw(one, _stream(start, name))
-        found[name] = np.zeros(one.shape) if one.is_bias and not law.biases else drawn
+        stream = _stream(start, name)
+        if name in multiplying:
+            found[name] = first_value(multiplying[name], stream.standard_normal(one.shape))
+        else:
+            found[name] = np.zeros(one.shape) if one.is_bias and not law.biases else law.draw(one, stream)
     for name, value in _forget_values(network, forget_bias).items():
         found[name] = np.full_like(found[name], value)
     return found

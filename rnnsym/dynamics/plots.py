@@ -112,7 +112,11 @@ def draw_gradient_products(
         solid, dashed = _line_words(network, scalar.draws.count, notation)
         explain(figure, solid, f"{dashed}\nbands beyond the axis are cut off" if cut else dashed)
         for axes, study, name in zip(panels, (scalar, matrix), (unit, radius), strict=True):
-            _label_ends(axes, to_decades(study.norms.middle), study.radii, name, column=1 + NEAR, side="right")
+            if study.alike:
+                found = "zero from lag 1 on" if np.isneginf(study.norms.middle[:, 1:]).all() else "the same"
+                axes.set_title(f"{axes.get_title()}:\n{found}, whatever ${name}$")
+            else:
+                _label_ends(axes, to_decades(study.norms.middle), study.radii, name, column=1 + NEAR, side="right")
         freeze_layout(figure)
     words = describe_products(scalar, matrix, recurrent_name(network, notation))
     figure.set_label(" ".join(filter(None, (words, describe_cut(cut)))))
@@ -185,7 +189,7 @@ def draw_band(axes: Axes, x: Float, low: Float, high: Float, place: int) -> None
 def _draw_products(axes: Axes, study: ProductStudy) -> None:
     lags = np.arange(study.draws.steps + 1, dtype=float)
     axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)
-    for place in range(len(study.radii)):
+    for place in range(1 if study.alike else len(study.radii)):
         draw_band(axes, lags, to_decades(study.norms.low[place]), to_decades(study.norms.high[place]), place)
         if study.linear is not None:
             draw_line(axes, lags, to_decades(study.linear.middle[place]), place, linestyle=(0, (5, 3)), linewidth=1.0,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsym.dynamics.contributions import path_contributions
+from rnnsym.dynamics.contributions import path_contributions, refuse_flat
 from rnnsym.dynamics.draws import draw_inputs, draw_parameters, recurrent_weights, with_spectral_radius
 from rnnsym.dynamics.products import GradientProducts, gradient_products
 from rnnsym.errors import DataError
@@ -65,6 +65,12 @@ class ProductStudy:
     linear: Band | None
     bound: Band | None = None
 
+    @property
+    def alike(self) -> bool:
+        """Whether the weights change nothing: as in one unit under a layer norm, which leaves 0 of it."""
+        bands = [band for band in (self.norms, self.linear) if band is not None]
+        return len(self.radii) > 1 and all(np.all(rows == rows[0]) for band in bands for rows in vars(band).values())
+
 
 @dataclass(frozen=True)
 class ContributionStudy:
@@ -111,7 +117,7 @@ def study_contributions(
     """Draw networks as ``study_products`` does, and split the gradient of ``parameter`` by steps.
 
     ``parameter`` is by default the first recurrent weight. Errors as for ``study_products``, and DataError for an
-    unknown parameter.
+    unknown parameter and where every term of a draw is zero.
     """
     chosen, settings = _chosen(draws), several("radii", radii, "spectral radii")
     size = _units(network, sizes)
@@ -121,6 +127,7 @@ def study_contributions(
 
     def measure(parameters: Any, inputs: Any, targets: Any) -> tuple[Float, ...]:
         found = path_contributions(network, parameters, inputs, targets, wrt=(name,))
+        refuse_flat(network, parameters, inputs, targets, found.log_norms[name], name)
         return found.log_norms[name], found.shares(name)
 
     norms, shares = _bands(network, sizes, settings, chosen, measure)

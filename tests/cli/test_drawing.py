@@ -66,8 +66,25 @@ def test_a_figure_with_nothing_to_show_is_passed_over_in_one_line_and_an_error_b
         assert line.startswith(f"rnnsym: note: the figure {name} is not drawn: the gradients in W_i, W_h ")
     status, out, errors = run(["figures", "path-contributions", *options], capsys, monkeypatch)
     assert (status, out) == (2, "")
-    assert errors.startswith("rnnsym: error: the gradients in W_i, W_h")
+    assert errors.startswith("rnnsym: error: the figure path-contributions is not drawn: the gradients in W_i, W_h")
     assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_figures_by_name_are_drawn_beside_one_that_has_nothing_to_show_which_is_an_error(
+    jobs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, folder = tmp_path / "flat.toml", tmp_path / "drawn"
+    file.write_text(FLAT, encoding="utf-8")
+    names = ["path-contributions", "unrolled", "contributions-by-cell", "gradient-paths"]
+    status, out, errors = run(["figures", *names, "--network", str(file), "--jobs", jobs, "-o", str(folder)], capsys,
+                              monkeypatch)
+    assert (status, [Path(line).stem for line in out.splitlines()]) == (2, ["unrolled", "gradient-paths"])
+    assert sorted(path.name for path in folder.iterdir()) == ["gradient-paths.svg", "unrolled.svg"]
+    for line, name in zip(sorted(errors.splitlines()), ("contributions-by-cell", "path-contributions"), strict=True):
+        assert line.startswith(f"rnnsym: error: the figure {name} is not drawn: the gradients in W_i, W_h ")
+
+
 @pytest.mark.parametrize(("arguments", "words"), [
     (("unrolled", "--steps", "1"), "--steps: expected a whole number from 2, but got 1"),
     (("--steps", "-4"), "--steps: expected a whole number from 2, but got -4"),

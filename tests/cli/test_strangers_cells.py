@@ -54,6 +54,28 @@ def test_report(command: Command, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "figures" / "unrolled.svg").is_file()
 
 
+DIVERGING = '''
+name = "linear"
+equations = "h = 3 * (x @ W + h_prev @ U)"
+readout = "yhat = h @ W_y"
+loss = "squared_error"
+'''
+
+
+def test_a_descent_that_diverges_costs_the_report_this_part_alone(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "diverging.toml").write_text(DIVERGING)
+    status, _, err = command("report", "--network", "diverging.toml", "--steps", "2", "-o", "out")
+    assert status == 0, err
+    assert err.startswith("rnnsym: warning: the report has no gradient descent: the loss is not finite")
+    assert len(err.splitlines()) == 1
+    assert {"index.html", "corpus.json", "checks.json", "figures"} <= {one.name for one in (tmp_path / "out").iterdir()}
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "Gradient descent with η = 0.5 was broken off: the loss is not finite" in page
+    assert "Movie was good" in page
+    assert 'id="training"' not in page
+    assert "output after descent" not in page
+
+
 def test_a_network_that_a_corpus_cannot_teach_has_a_report_without_one(command: Command, tmp_path: Path) -> None:
     status, _, err = command("report", "--topology", "many-to-many", "--steps", "2", "-o", "out")
     assert status == 0, err

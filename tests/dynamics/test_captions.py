@@ -10,8 +10,9 @@ import pytest
 from rnnsym.dynamics.captions import describe_contributions, describe_products, listed, power
 from rnnsym.dynamics.diagrams import unrolled_figure
 from rnnsym.dynamics.figure_table import figures
+from rnnsym.dynamics.plots import draw_gradient_products, gradient_product_figure
 from rnnsym.dynamics.studies import Band, ContributionStudy, Draws, ProductStudy
-from rnnsym.model.cells import cells
+from rnnsym.model.cells import Cell, cells
 from rnnsym.model.networks import Network
 
 DRAWS = Draws(count=3, steps=4)
@@ -30,6 +31,30 @@ def test_the_ends_of_the_curves_are_told() -> None:
     words = describe_products(products(1, -30.0, 1.0), products(8, -np.inf, 12.0), "W_h")
     assert words == ("Over 4 steps the norm of the product of the step Jacobians (median of 3 draws) comes to, with "
                      "one unit: 10⁻³⁰ at 0.5, 10 at 2 for |`w_h`|; with 8 units: zero at 0.5, 10¹² at 2 for ρ(`W_h`).")
+
+
+@pytest.mark.parametrize(("ends", "words", "title"), [
+    ((-30.0, -30.0), "with one unit: 10⁻³⁰ whatever |`w_h`|; with 8", "the same, whatever"),
+    ((-np.inf, -np.inf), "with one unit: zero whatever |`w_h`|; with 8", "scalar network"),
+    ((-30.0, -30.1), "10⁻³⁰ at 0.5, 10⁻³⁰ at 2 for |`w_h`|", "scalar network"),
+])
+def test_weights_that_change_nothing_are_told_once(ends: tuple[float, float], words: str, title: str) -> None:
+    scalar, matrix = products(1, *ends), products(8, -1.0, 12.0)
+    assert words in describe_products(scalar, matrix, "W_h")
+    panel = draw_gradient_products(Network(cells["gru"]), scalar, matrix).axes[0]
+    assert title in panel.get_title()
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("a = x @ W + h_prev @ U\nh = tanh(a - mean(a))", "zero from lag 1 on, whatever"),  # a mean of one entry is it
+    ("h = tanh(x @ W + h_prev @ U)", ""),
+])
+def test_one_unit_that_is_nothing_is_told_on_its_panel(text: str, words: str) -> None:
+    figure = gradient_product_figure(Network(Cell.from_equations("mine", text), "yhat = sigmoid(h @ W_y + b_y)"))
+    first, second = (axes.get_title() for axes in figure.axes)
+    assert ("\n" in first) == bool(words)
+    assert words in first
+    assert "\n" not in second
 
 
 def test_the_first_step_that_contributes_is_named() -> None:

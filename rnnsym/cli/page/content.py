@@ -11,10 +11,7 @@ from rnnsym.writing.derivation import Derivation
 
 @dataclass(frozen=True)
 class Training:
-    """Gradient descent on the corpus: the loss before each step and after the last, and the final outputs.
-
-    There are no ``outputs`` where a step led to a loss that is not finite: the losses end before it.
-    """
+    """Gradient descent on the corpus: the loss before each step and after the last, and the final outputs."""
 
     learning_rate: float
     losses: tuple[float, ...]
@@ -23,10 +20,11 @@ class Training:
 
 @dataclass(frozen=True)
 class Reading:
-    """A corpus that the network learns from, and what came of it."""
+    """A corpus that the network learns from, and what came of it; None where that broke off, as ``unlearnt`` says."""
 
     corpus: Corpus
-    training: Training
+    training: Training | None
+    unlearnt: str = ""
 
 
 @dataclass(frozen=True)

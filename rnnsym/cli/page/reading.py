@@ -16,8 +16,8 @@ def corpus_part(content: Content) -> str:
     if content.reading is None:
         return section("corpus", "A corpus", f"<p>{escape(content.unread)}</p>")
     reading = content.reading
-    return section("corpus", f"The corpus: {reading.corpus.name}", _vocabulary(reading), _texts(reading),
-                   _descent(reading.training))
+    learnt = f"<p>{escape(reading.unlearnt)}</p>" if reading.training is None else _descent(reading.training)
+    return section("corpus", f"The corpus: {reading.corpus.name}", _vocabulary(reading), _texts(reading), learnt)
 
 
 def _vocabulary(reading: Reading) -> str:
@@ -31,23 +31,22 @@ def _vocabulary(reading: Reading) -> str:
 
 def _texts(reading: Reading) -> str:
     corpus, vocabulary = reading.corpus, reading.corpus.vocabulary
-    outputs = [f"{output:.3f}" for output in reading.training.outputs] or ["none"] * len(corpus.texts)
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (escape(text), f"{label:g}", " ".join(map(str, vocabulary.encode(text))),
-         " × ".join(map(str, vocabulary.one_hot(text).shape)), output)
-        for text, label, output in list(zip(corpus.texts, corpus.labels, outputs, strict=True))[:MOST_TEXTS]
+         " × ".join(map(str, vocabulary.one_hot(text).shape)))
+        for text, label in list(zip(corpus.texts, corpus.labels, strict=True))[:MOST_TEXTS]
     ]
+    header: tuple[str, ...] = ("text", "label", "integers", "time steps × features")
+    if reading.training is not None:
+        rows = [(*row, f"{output:.3f}") for row, output in zip(rows, reading.training.outputs, strict=False)]
+        header = (*header, "output after descent")
     left = len(corpus.texts) - MOST_TEXTS
     more = f"<p>… and {left} more in corpus.json.</p>" if left > 0 else ""
-    header = ("text", "label", "integers", "time steps × features", "output after descent")
     return table(f"The texts of {corpus.name}", header, rows, numbers=(1, 4)) + more
 
 
 def _descent(training: Training) -> str:
     losses = training.losses
-    if not training.outputs:
-        return (f"<p>Gradient descent with η = {training.learning_rate:g} from weights drawn at random ends after "
-                f"{counted(len(losses), 'step')}: the loss is no finite number any more.</p>")
     words = (f"{counted(len(losses) - 1, 'step')} of gradient descent with η = {training.learning_rate:g} take the "
              f"loss from {losses[0]:.4f} to {losses[-1]:.4f}.")
     return f'<figure id="training">{_curve(losses, words)}<figcaption>{words}</figcaption></figure>'
