@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -237,7 +238,8 @@ def pasted(report: Any, function: Callable[..., Any]) -> dict[str, Any]:
     """Run a report's counterexample as it would be pasted."""
     names: dict[str, Any] = {function.__name__: function}
     text = str(report).split("to paste:\n")[1]
-    exec("\n".join(line[4:] for line in text.splitlines()), names)
+    lines = takewhile(lambda line: not line or line.startswith("    "), text.splitlines())
+    exec("\n".join(line[4:] for line in lines), names)
     return names
 
 

@@ -13,8 +13,9 @@ import rnnsym
 from rnnsym.calculus.norms import Decimal
 from rnnsym.evidence.bound_checks import survey
 from rnnsym.model.expressions import Named, Variable
-from rnnsym.writing.boxes import Glyph
+from rnnsym.writing.boxes import Box
 from rnnsym.writing.derivation import Derivation
+from rnnsym.writing.plain import plain
 
 Array = Any
 
@@ -35,8 +36,9 @@ def retyped(document: Derivation, key: str) -> dict[str, Array]:
     found = {}
     for name, value in section.table.rows:
         assert isinstance(name, Named)
-        assert isinstance(value, Glyph)
-        found[name.name + "_0" * isinstance(name, Variable)] = np.array(ast.literal_eval(value.unicode))
+        assert isinstance(value, Box)
+        typed = ast.literal_eval(plain(value).replace("−", "-"))
+        found[name.name + "_0" * isinstance(name, Variable)] = np.array(typed, dtype=float, ndmin=name.rank)
     return found
 
 
