@@ -153,5 +153,5 @@ def the_loss() -> tuple[Part, ...]:
             rnnsym.cells["simple"], "z = o @ W_o + b_o\nyhat = sigmoid(z)", loss="binary_cross_entropy"),
         "total(L, z) == yhat - target"), Exhibit(
         "The misprint in numbers", "At the target 0 and the output 0.9, which is far off, the loss must be large.", (),
-        table(("formula", "loss"), ("1 − log ŷ, as the notes print it", signed(float(at), 4)),
-              ("log(1 − ŷ)", signed(float(right), 4)))))
+        table(("formula", "loss"), ("−y log ŷ − (1 − y)(1 − log ŷ), as the notes print it", signed(float(at), 4)),
+              ("−y log ŷ − (1 − y) log(1 − ŷ)", signed(float(right), 4)))))

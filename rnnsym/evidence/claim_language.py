@@ -215,6 +215,8 @@ class _Reader:
             return self.repeated(tree, tree.args[0], function, wanted)
         own: dict[str, int] = {"diag": 1, "outer": 2, "norm": 1, "prod": 1}
         least = own.get(function, arities.get(function))
+        if least is None and isinstance(tree.func, ast.Attribute) and tree.func.attr in {*own, *arities}:
+            self.fail(tree, f"`{self.text(tree.func)}`: write `{tree.func.attr}(…)`, no module's name")
         if least is None:
             self.fail(tree, unknown_function(function) + ", total, partial, prod, diag, outer, norm")
         if not least <= len(tree.args) <= largest_arities.get(function, least):

@@ -67,8 +67,8 @@ def constant_factor(cases: list[Case], name: str) -> Factor | None:
 
 def common_factors(cases: list[Case], wrong: list[str]) -> list[Factor]:
     """Return the factors that one of the wrong gradients has on all cases, then those that a loss gives to all."""
-    own = [constant_factor(cases, name) for name in wrong]
-    wished = dict.fromkeys((*FACTORS.values(), *(one for one in own if one is not None and one.of(cases[0]))))
+    own = [one for one in (constant_factor(cases, name) for name in wrong) if one is not None and one.of(cases[0])]
+    wished = dict.fromkeys((*FACTORS.values(), *own))
     seen = [one for one in wished if any(_has(cases, name, one) for name in wrong)]
     others = [one for one in OF_THE_LOSS if any(one.of(case) != 1 for case in cases)]
     return list(dict.fromkeys((*seen, *others)))

@@ -109,12 +109,19 @@ def _behind_factor(subject: Subject, cases: list[Case], wrong: list[str]) -> lis
 
 
 def _chosen(subject: Subject, judged: list[Judgement]) -> list[Case]:
-    """Failing calls of many kinds, cheap ones first, and a few without an error."""
+    """Failing calls of many kinds, cheap ones first, and a few without an error.
+
+    Each number of outputs is among them: they tell a half from a mean over two outputs.
+    """
     cases = sorted((Case(subject, one) for one in judged), key=lambda case: case.work)
     failing = [case for case in cases if case.judgement.wrong]
     telling = sorted(failing, key=lambda case: -_told(case))
     right = [case for case in cases if not case.judgement.failed]
-    return [*telling[:MOST_CASES], *right[-SECOND_CASES:]]
+    chosen = telling[:MOST_CASES]
+    for case in failing:
+        outputs = case.example.targets.shape[-1]
+        chosen += [case] if all(one.example.targets.shape[-1] != outputs for one in chosen) else []
+    return [*chosen, *right[-SECOND_CASES:]]
 
 
 def _told(case: Case) -> int:

@@ -48,8 +48,8 @@ class Tally:
             self.detectable[parameter] = min(self.detectable.get(parameter, np.inf), float(bound.max()))
 
     def take(self, error: float, tolerance: float) -> None:
-        """Keep the error that is the largest beside what is allowed there."""
-        if error * self.tolerance >= self.error * tolerance:
+        """Keep the error that is the largest beside what is allowed there; none at all never stands for another."""
+        if error * self.tolerance > self.error * tolerance or error == self.error == 0:
             self.error, self.tolerance = error, tolerance
 
 

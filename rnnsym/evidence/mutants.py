@@ -59,6 +59,7 @@ def mutants(graph: StepGraph, say: Say) -> Iterator[Mutant]:
     """Yield all mutants: those of slopes, transposes, terms and factors first, then those of names, then of cells."""
     right, unfused = adjoint_recursion(graph), adjoint_recursion(graph, fused=False)
     yield from _everywhere(graph, right, say)
+    yield from _unchanged(right, graph, say)
     for rule in (_of_slopes, _of_structure, _of_names):
         for site in _sites(right, say):
             yield from _of_site(graph, site, rule, say)
@@ -137,6 +138,17 @@ def _of_slopes(graph: StepGraph, site: _Site, say: Say) -> Iterator[Variant]:
                 and output == graph.output and is_fused(graph):
             yield (f"has the slope {function}′ besides, which ŷ − y already holds",
                    multiply(site.expression, *factors))
+
+
+def _unchanged(right: AdjointRecursion, graph: StepGraph, say: Say) -> Iterator[Mutant]:
+    """δ of a state used again at the step before, as where a loop never sets it anew."""
+    for number, loop in enumerate(right.loops):
+        for state in loop.carry:
+            moved = replace(loop, carry={**loop.carry, state: Adjoint(state)})
+            before, delta = say(state.at(loop.graph.before)), say(Adjoint(state))
+            yield Mutant(f"in which what is handed to {before} is {delta} unchanged: it is not carried back through "
+                         "the step", graph,
+                         replace(right, loops=(*right.loops[:number], moved, *right.loops[number + 1 :])))
 
 
 def _everywhere(graph: StepGraph, right: AdjointRecursion, say: Say) -> Iterator[Mutant]:

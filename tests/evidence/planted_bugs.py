@@ -32,6 +32,7 @@ SIMPLE = {
     "initial state wrapped": "last state for the initial one",
     "input of the step before": r"x_{t−1} in place of x_t",
     "missing transpose": r"in place of its transpose",
+    "not handed back": r"handed to o_{t−1} is δ_t unchanged",
     "bias of the last step alone": "gradient of b holds the last step alone",
     "not accumulated": "last step alone: it is not accumulated",
     "oldest path missing": "without the path through step 1",

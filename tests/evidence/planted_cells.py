@@ -96,7 +96,8 @@ def simple_back(p: Values, sums: Values, x: Any, a: Any, o: Any, do: Any, steps:
         terms = {"W_i": np.outer(read, da), "W_h": np.outer(before, da), "b": da}
         for name, term in terms.items():
             sums[name] += count(name, t, steps, bug) * term
-        do = p["W_h"].T @ da if bug == "missing transpose" else p["W_h"] @ da
+        if bug != "not handed back":
+            do = p["W_h"].T @ da if bug == "missing transpose" else p["W_h"] @ da
 
 
 def count(name: str, t: int, steps: int, bug: str) -> int:

@@ -48,6 +48,17 @@ def test_a_common_factor_does_not_hide_a_mistake(network: str, bug: str, factor:
     assert any(re.search(WORDS[network][bug], one) for one in found), found
 
 
+@pytest.mark.parametrize("names", [("b_o",), ("W_i", "W_h", "b", "W_o", "b_o")], ids=["one", "all"])
+def test_a_half_is_a_half_and_no_mean_over_outputs(names: tuple[str, ...]) -> None:
+    def halved(parameters: Any, inputs: Any, targets: Any) -> Any:
+        loss, gradients = CORRECT["simple"](parameters, inputs, targets)
+        return loss, {name: value / 2 if name in names else value for name, value in gradients.items()}
+
+    found = told(halved, "simple")
+    assert found
+    assert all("half the derived one" in one for one in found)
+
+
 @pytest.mark.parametrize("network", CORRECT)
 @pytest.mark.parametrize("factor", FACTORS)
 def test_a_common_factor_alone_is_all_that_is_told(network: str, factor: str) -> None:
