@@ -59,13 +59,13 @@ def mutants(graph: StepGraph, say: Say) -> Iterator[Mutant]:
     """Yield all mutants: those of slopes, transposes, terms and factors first, then those of names, then of cells."""
     right, unfused = adjoint_recursion(graph), adjoint_recursion(graph, fused=False)
     yield from _everywhere(graph, right, say)
-    yield from _unchanged(right, graph, say)
     for rule in (_of_slopes, _of_structure, _of_names):
         for site in _sites(right, say):
             yield from _of_site(graph, site, rule, say)
         for site in _sites(unfused, say) if is_fused(graph) else ():
             if site.where.endswith("of the output"):
                 yield from _of_site(graph, site, rule, say)
+    yield from _unchanged(right, graph, say)
     yield from _other_cells(graph, say)
 
 

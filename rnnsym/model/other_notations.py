@@ -22,7 +22,7 @@ SIGNS: Mapping[str, str] = MappingProxyType({
     "−": "minus is written `-`",
     **{sign: f"a power is written `**{digit}`" for digit, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
     **dict.fromkeys("ᵀ⊤", "the transpose is written `.T`"),
-    "≤": "at most is written `<=`", "≥": "at least is written `>=`", "≠": "unequal is not in the language",
+    "≤": "at most is written `<=`", "≥": "at least is written `>=`",
     "√": "a root is written `sqrt(a)`",
     "∑": "a sum is written `sum(a)`",
     "′": "a name holds letters, digits and `_`",
