@@ -156,8 +156,10 @@ def test_an_interrupted_run_ends_its_processes_and_leaves_no_part(
 ) -> None:
     command = [sys.executable, "-m", "rnnsym", "figures", "initial-spectra", "phases", "wall", "--jobs", "2", "-o",
                str(tmp_path)]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a suite in the background ignores
     running = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                start_new_session=True)
+    signal.signal(signal.SIGINT, before)
     time.sleep(3)
     os.killpg(running.pid, number) if number == signal.SIGINT else running.send_signal(number)
     _, errors = running.communicate(timeout=60)
