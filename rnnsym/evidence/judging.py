@@ -49,8 +49,13 @@ class Tally:
 
     def take(self, error: float, tolerance: float) -> None:
         """Keep the error that is the largest beside what is allowed there; none at all never stands for another."""
-        if error * self.tolerance > self.error * tolerance or error == self.error == 0:
+        if error == self.error == 0 or _times(error, tolerance) > _times(self.error, self.tolerance):
             self.error, self.tolerance = error, tolerance
+
+
+def _times(error: float, tolerance: float) -> float:
+    """How many times what is allowed an error is: 0 without one, even where none is allowed."""
+    return 0.0 if error == 0 else error / tolerance if tolerance > 0 else np.inf
 
 
 class OutsideDomainError(Exception):

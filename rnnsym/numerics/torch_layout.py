@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsym.errors import DataError
-from rnnsym.model.cell_table import entries
-from rnnsym.model.cells import Cell
+from rnnsym.model.cells import Cell, built_in_entry
 from rnnsym.model.networks import Network
 from rnnsym.numerics.arrays import Shapes, as_floats, as_mapping
 
@@ -126,7 +125,7 @@ def _blocks(network: Network, layer: int) -> tuple[Gate, ...]:
 
 
 def _layout(cell: Cell) -> tuple[Gate, ...]:
-    if cell.name not in layouts or entries[cell.name].text != cell.text:
+    if cell.name not in layouts or built_in_entry(cell) is None:
         raise DataError(f"the cell {cell.name} is not one that a layer of PyTorch computes; those are the built-in "
                         f"cells {', '.join(layouts)}")
     return layouts[cell.name]

@@ -127,11 +127,9 @@ class Breaker:
             self._put(Piece(piece.fresh, piece.fresh), 1, 0.0, first=True)
         lines = len(self.done) - before + 1
         label = words(f"   ({brace.label})" if lines == 1 else f"   (these {lines} lines: {brace.label})")
-        if self._fits(label, 0.0):
-            self.parts.append(label)
-        else:
+        if not self._fits(label, 0.0):
             self._new_line(1)
-            self.parts.append(label)
+        self.parts.append(label)
 
     def _opened(self, box: Box, level: int, tail: float) -> None:
         """Break inside the brackets of what cannot be parted otherwise."""

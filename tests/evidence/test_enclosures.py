@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -238,3 +239,16 @@ def test_on_pascanus_wall_the_balls_are_right_and_a_fixed_step_is_not() -> None:
     confirmations.confirm(example, enclosure)
     assert not confirmations.findings
     assert {witness.name.split(" ")[0] for witness in confirmations.witnesses()} >= {"ball", "complex"}
+
+
+def test_what_is_exactly_right_never_stands_for_the_worst_error() -> None:
+    """The largest ratio is kept in any order: an exact zero that is allowed no error has none."""
+    for order in itertools.permutations([(0.3, 4e-15), (0.0, 0.0), (0.0, 4e-15), (0.5, 0.0)]):
+        tally = Tally()
+        for error, tolerance in order:
+            tally.take(error, tolerance)
+        assert (tally.error, tally.tolerance) == (0.5, 0.0)
+    right = Tally()
+    for error, tolerance in ((0.0, 1e-15), (0.0, 2e-15)):
+        right.take(error, tolerance)
+    assert (right.error, right.tolerance) == (0.0, 2e-15)
